@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ *
+ * port.h
+ *	  What every file of the shared layers includes first.
+ *
+ * The layers port, io, store and repo are compiled twice: into the server's
+ * library, and with -DFRONTEND into the pgbackup program.  They use palloc,
+ * StringInfo, ereport and PG_TRY in both; what differs between the two worlds
+ * is here and in port/, and nowhere else.
+ *
+ * src/port/port.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_PORT_H
+#define PGB_PORT_H
+
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/palloc.h"
+#endif
+
+#include "lib/stringinfo.h"
+#include "utils/elog.h"
+
+#ifdef FRONTEND
+/* A program has no interrupts: a signal ends it. */
+#define CHECK_FOR_INTERRUPTS()	((void) 0)
+
+#ifndef ERRCODE_DATA_CORRUPTED
+#include "utils/errcodes.h"
+#endif
+
+/* Print the error that PG_CATCH has caught, as the program prints all. */
+extern void pgb_print_error(void);
+extern void pgb_set_progname(const char *name);
+#endif
+
+/*
+ * Something that is not memory (a descriptor, a zstd context), to be released
+ * when an ERROR throws its owner away.
+ *
+ * The owner embeds a PgbResource and is itself allocated in the memory context
+ * that is current in pgb_resource_keep(); release(arg) runs when that context
+ * is reset or deleted.  Hence the owner is never given to pfree(), and release()
+ * must do nothing the second time.  In the program nothing is registered: it
+ * exits.
+ */
+typedef struct PgbResource
+{
+#ifndef FRONTEND
+	MemoryContextCallback callback;
+#else
+	int			unused;
+#endif
+} PgbResource;
+
+extern void pgb_resource_keep(PgbResource *resource,
+							  void (*release) (void *arg), void *arg);
+
+/*
+ * open(2) with close-on-exec, counted against the server's limit of open files.
+ * Returns -1 and sets errno; raises nothing.  Close with pgb_close().
+ */
+extern int	pgb_open(const char *path, int flags, mode_t mode);
+extern int	pgb_close(int fd);
+
+/* Ask the kernel to begin writing back a range; only a hint, never fails. */
+extern void pgb_writeback(int fd, off_t offset, off_t length);
+
+/*
+ * The names in a directory, without "." and "..", in no order: a palloc'd
+ * array ended by NULL.  Returns NULL and sets errno when it cannot be read.
+ */
+extern char **pgb_read_directory(const char *path);
+
+/*
+ * Now, as microseconds since the PostgreSQL epoch (2000-01-01 00:00:00 UTC):
+ * the value of a TimestampTz in both worlds.
+ */
+extern int64 pgb_now(void);
+
+#endif							/* PGB_PORT_H */

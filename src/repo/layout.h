@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.h
+ *	  Where things are in a repository: every name, in one place.
+ *
+ *	  pgbackup.json                        the format number
+ *	  <system identifier>/lock             held while folders come and go
+ *	  <system identifier>/backups/<id>/    one backup
+ *	      manifest.json                    written last
+ *	      lock                             held by the run that writes it
+ *	      toc.dat, <dump id>.dat.zst, ...  a logical backup
+ *	      globals.sql.zst                  roles and tablespaces
+ *
+ * src/repo/layout.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_LAYOUT_H
+#define PGB_LAYOUT_H
+
+#define PGB_REPOSITORY_FORMAT	1
+#define PGB_FORMAT_NAME			"pgbackup.json"
+#define PGB_MANIFEST_NAME		"manifest.json"
+#define PGB_BACKUP_LOCK_NAME	"lock"
+#define PGB_TOC_NAME			"toc.dat"
+#define PGB_GLOBALS_NAME		"globals.sql.zst"
+#define PGB_COMPRESSED_SUFFIX	".zst"
+
+/* YYYYMMDD-HHMMSS and a letter for the kind, and a zero byte */
+#define PGB_ID_SIZE				17
+
+typedef enum PgbKind
+{
+	PGB_LOGICAL = 'L',
+	PGB_FULL = 'F',
+	PGB_INCREMENTAL = 'I'
+} PgbKind;
+
+extern const char *pgb_kind_name(PgbKind kind);
+
+/* The id of a backup that starts at a moment (microseconds since 2000-01-01 UTC). */
+extern void pgb_id_make(char id[PGB_ID_SIZE], int64 now, PgbKind kind);
+
+/* Is this the form of an id?  Anything else is never made a path. */
+extern bool pgb_id_is_valid(const char *id);
+
+/* Names in the store, palloc'd. */
+extern char *pgb_cluster_folder(uint64 system_identifier);
+extern char *pgb_cluster_lock(uint64 system_identifier);
+extern char *pgb_backups_folder(uint64 system_identifier);
+extern char *pgb_backup_folder(uint64 system_identifier, const char *id);
+extern char *pgb_backup_object(uint64 system_identifier, const char *id, const char *object);
+
+#endif							/* PGB_LAYOUT_H */

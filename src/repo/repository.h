@@ -1,0 +1,133 @@
+/*-------------------------------------------------------------------------
+ *
+ * repository.h
+ *	  A repository: a store whose format is known, and the backups of one
+ *	  cluster in it.
+ *
+ * src/repo/repository.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_REPOSITORY_H
+#define PGB_REPOSITORY_H
+
+#include "repo/manifest.h"
+#include "store/store.h"
+
+typedef struct PgbRepository
+{
+	PgbStore   *store;
+	uint64		system_identifier;
+} PgbRepository;
+
+/*
+ * Opens the repository at location for one cluster.  With create, makes what is
+ * missing (an existing folder must be empty or a repository already); without,
+ * an absent one raises ERRCODE_UNDEFINED_FILE.  One of a newer format raises
+ * ERRCODE_FEATURE_NOT_SUPPORTED with a hint.
+ */
+extern PgbRepository *pgb_repository_open(const char *location, uint64 system_identifier,
+										  bool create);
+
+/*
+ * The clusters that have a folder in the repository, ended by 0, palloc'd: for
+ * the program, and for messages.
+ */
+extern uint64 *pgb_repository_clusters(PgbStore *store);
+
+/* ---- catalog: the backups that exist ---- */
+
+/* One of a listing.  A damaged one is listed too, with why. */
+typedef struct PgbCatalogEntry
+{
+	char		id[PGB_ID_SIZE];
+	PgbManifest *manifest;		/* NULL when it is damaged */
+	char	   *damage;			/* what is wrong with it, or NULL */
+} PgbCatalogEntry;
+
+/*
+ * Every backup of the cluster, oldest first.  Folders without a manifest are
+ * running or dead and not listed.
+ */
+extern PgbCatalogEntry *pgb_catalog_list(PgbRepository *repository, int *count);
+
+/*
+ * The manifest of one backup: an id, or "latest" for the newest complete one of
+ * the kind (and of the database, if it is not NULL).  Raises
+ * ERRCODE_UNDEFINED_OBJECT with a hint when there is none, names the other
+ * clusters if the repository has only theirs, and ERRCODE_DATA_CORRUPTED when
+ * it is damaged.
+ */
+extern PgbManifest *pgb_catalog_get(PgbRepository *repository, const char *backup,
+									PgbKind kind, const char *database);
+
+/* ---- writing a backup ---- */
+
+typedef struct PgbBackupWriter
+{
+	PgbRepository *repository;
+	char		id[PGB_ID_SIZE];
+	char	   *folder;
+	struct PgbLock *lock;
+	bool		committed;
+	PgbResource resource;
+} PgbBackupWriter;
+
+/*
+ * Removes what dead runs have left, then makes the folder of a new backup and
+ * locks it.  Waits (a second at most, with interrupts) for an id that is free.
+ */
+extern PgbBackupWriter *pgb_backup_begin(PgbRepository *repository, PgbKind kind);
+
+/* The name in the store of an object of this backup. */
+extern char *pgb_backup_writer_name(PgbBackupWriter *writer, const char *object);
+
+/*
+ * Starts a compressed object: a chain that ends in a new file entry of the
+ * manifest, which is complete when the chain is finished.  *file must stay where
+ * it is until then.
+ */
+extern PgbSink *pgb_backup_sink_create(PgbBackupWriter *writer, const char *object, int level,
+									   PgbFrameRule rule, PgbStoredFile *file);
+
+/*
+ * Describes an object that is stored already as it is (toc.dat): length and
+ * CRC are computed by reading it.
+ */
+extern void pgb_backup_describe(PgbBackupWriter *writer, const char *object, PgbStoredFile *file);
+
+/*
+ * The barrier, then the manifest: when this returns, the backup exists and is
+ * durable.  Sets finished_at in the manifest.
+ */
+extern void pgb_backup_commit(PgbBackupWriter *writer, PgbManifest *manifest);
+
+/* Removes everything; does nothing after commit. */
+extern void pgb_backup_abort(PgbBackupWriter *writer);
+
+/* Removes the folders of runs that are dead; returns how many. */
+extern int	pgb_backup_clean(PgbRepository *repository);
+
+/* ---- reading a backup ---- */
+
+/*
+ * Opens a file of the backup after checking that its length is what the
+ * manifest says (ERRCODE_DATA_CORRUPTED otherwise, with a hint).
+ */
+extern PgbObject *pgb_backup_open_file(PgbRepository *repository, const PgbManifest *manifest,
+									   const PgbStoredFile *file);
+
+/*
+ * Reads the stored bytes of one frame (number from 0), palloc'd.  They are checked by
+ * pgb_frame_decoder_begin().
+ */
+extern char *pgb_backup_read_frame(PgbObject *object, const PgbStoredFile *file, uint32 number);
+
+/*
+ * A whole file, its length and CRC checked, decompressed if it is made of
+ * frames; palloc'd with a zero byte after it.  Larger than limit raises.
+ */
+extern char *pgb_backup_read_file(PgbRepository *repository, const PgbManifest *manifest,
+								  const char *name, uint64 limit, size_t *length);
+
+#endif							/* PGB_REPOSITORY_H */

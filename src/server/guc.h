@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.h
+ *	  The settings, and the repository they name.
+ *
+ * src/server/guc.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_GUC_H
+#define PGB_GUC_H
+
+#include "repo/repository.h"
+
+extern char *pgb_guc_repository;	/* absolute path */
+extern int	pgb_guc_jobs;
+extern int	pgb_guc_compression_level;
+extern char *pgb_guc_conninfo;
+extern char *pgb_guc_bin_directory;
+extern char *pgb_guc_export_job;
+
+extern void pgb_guc_define(void);
+
+/* The repository of this cluster, as the settings say; raises as pgb_repository_open(). */
+extern PgbRepository *pgb_server_repository(bool create);
+
+#endif							/* PGB_GUC_H */
