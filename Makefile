@@ -25,7 +25,7 @@ else
 SHARED_SRCS = $(sort $(wildcard src/port/*.c src/io/*.c src/store/*.c src/repo/*.c))
 SERVER_SRCS = $(sort $(wildcard src/server/*.c src/server/*/*.c))
 PROGRAM_SRCS = $(sort $(wildcard src/cli/*.c))
-HEADERS_ALL = $(wildcard src/*/*.h src/*/*/*.h)
+ALL_HEADERS = $(wildcard src/*/*.h src/*/*/*.h)
 
 MODULE_big = pgbackup
 OBJS = $(SHARED_SRCS:.c=.o) $(SERVER_SRCS:.c=.o)
@@ -50,7 +50,7 @@ $(error pg_config not found: install the server's development package, or set PG
 endif
 include $(PGXS)
 
-$(OBJS) $(PROGRAM_OBJS): $(HEADERS_ALL) pgbackup.control
+$(OBJS) $(PROGRAM_OBJS): $(ALL_HEADERS) pgbackup.control
 
 %.fe.o: %.c
 	$(CC) $(filter-out $(CFLAGS_SL),$(CFLAGS)) -DFRONTEND $(CPPFLAGS) -I$(shell $(PG_CONFIG) --includedir) -c $< -o $@
