@@ -1,0 +1,34 @@
+#
+# session.sh
+#	  What test/run does as the unprivileged user, in the copy of the tree.
+#
+# usage: bash test/lib/session.sh test|demo|bench, with PRIVATE and PGMAJOR set
+#
+# test/lib/session.sh
+#
+set -euo pipefail
+
+. test/lib/build.sh
+. test/lib/cluster.sh
+. test/lib/stages.sh
+
+case $1 in
+	test)
+		if build_all
+		then
+			stages_run
+		else
+			stages_nothing_built
+		fi
+		;;
+	demo)
+		build_all
+		cluster_start test/demo/postgresql.conf
+		bash test/demo/demo.sh
+		;;
+	bench)
+		build_all
+		cluster_start test/bench/postgresql.conf
+		perl test/bench/bench.pl
+		;;
+esac
