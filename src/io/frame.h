@@ -29,6 +29,7 @@ typedef struct PgbFrame
 	uint64		rows;			/* lines of COPY text in it; 0 when it is no
 								 * table data */
 	uint32		crc;			/* CRC-32C of the stored bytes */
+	uint64		offset;			/* in the file; set by pgb_frames_add() */
 } PgbFrame;
 
 /* The frames of one file, in the order in which they lie in it. */
@@ -40,6 +41,8 @@ typedef struct PgbFrameList
 } PgbFrameList;
 
 extern void pgb_frames_init(PgbFrameList *list);
+
+/* Frames follow each other without a gap, from the beginning of the file. */
 extern void pgb_frames_add(PgbFrameList *list, const PgbFrame *frame);
 
 /* ---- writing ---- */

@@ -60,14 +60,15 @@ extern PgbJson *pgb_json_get_object(const PgbJson *json, const char *name, const
  *	pgb_json_end_object(&w);
  *
  * name is NULL for an element of an array and for the outermost value.  A
- * container opened with pgb_json_inline_array() stays on one line.
+ * container opened with an inline function stays on one line.  Strings are
+ * UTF-8; what is not valid in them is replaced by U+FFFD.
  */
 typedef struct PgbJsonWriter
 {
 	StringInfo	out;
 	bool		pretty;
 	int			depth;
-	int			inline_depth;	/* > 0: inside an inline array */
+	int			inline_depth;	/* > 0: inside an inline container */
 	bool		first;
 } PgbJsonWriter;
 
@@ -76,11 +77,14 @@ extern void pgb_json_object(PgbJsonWriter *w, const char *name);
 extern void pgb_json_end_object(PgbJsonWriter *w);
 extern void pgb_json_array(PgbJsonWriter *w, const char *name);
 extern void pgb_json_end_array(PgbJsonWriter *w);
+extern void pgb_json_inline_object(PgbJsonWriter *w, const char *name);
+extern void pgb_json_end_inline_object(PgbJsonWriter *w);
 extern void pgb_json_inline_array(PgbJsonWriter *w, const char *name);
 extern void pgb_json_end_inline_array(PgbJsonWriter *w);
 extern void pgb_json_string(PgbJsonWriter *w, const char *name, const char *value); /* NULL: null */
 extern void pgb_json_uint64(PgbJsonWriter *w, const char *name, uint64 value);
 extern void pgb_json_bool(PgbJsonWriter *w, const char *name, bool value);
 extern void pgb_json_null(PgbJsonWriter *w, const char *name);
+extern void pgb_json_value(PgbJsonWriter *w, const char *name, const PgbJson *value);	/* inline */
 
 #endif							/* PGB_JSON_H */

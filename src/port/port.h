@@ -30,10 +30,25 @@
 #ifdef FRONTEND
 /* A program has no interrupts: a signal ends it. */
 #define CHECK_FOR_INTERRUPTS()	((void) 0)
+#define HOLD_INTERRUPTS()		((void) 0)
+#define RESUME_INTERRUPTS()		((void) 0)
 
 #ifndef ERRCODE_DATA_CORRUPTED
 #include "utils/errcodes.h"
 #endif
+
+/*
+ * A program has no memory contexts either: what it allocates stays until it
+ * exits.  These let the shared layers say where memory belongs all the same.
+ */
+typedef struct MemoryContextData *MemoryContext;
+
+#define CurrentMemoryContext					((MemoryContext) NULL)
+#define AllocSetContextCreate(parent, name, sizes)	((MemoryContext) NULL)
+#define MemoryContextSwitchTo(context)			(context)
+#define MemoryContextDelete(context)			((void) (context))
+#define MemoryContextReset(context)				((void) (context))
+#define repalloc_huge(pointer, size)			repalloc(pointer, size)
 
 /* Print the error that PG_CATCH has caught, as the program prints all. */
 extern void pgb_print_error(void);
@@ -72,6 +87,9 @@ extern int	pgb_close(int fd);
 /* Ask the kernel to begin writing back a range; only a hint, never fails. */
 extern void pgb_writeback(int fd, off_t offset, off_t length);
 
+/* Make an open file or directory durable; as fsync(2). */
+extern int	pgb_fsync(int fd);
+
 /*
  * The names in a directory, without "." and "..", in no order: a palloc'd
  * array ended by NULL.  Returns NULL and sets errno when it cannot be read.
@@ -83,5 +101,10 @@ extern char **pgb_read_directory(const char *path);
  * the value of a TimestampTz in both worlds.
  */
 extern int64 pgb_now(void);
+
+#define PGB_SHA256_LENGTH	32
+
+/* SHA-256, whoever computes it on this build of PostgreSQL. */
+extern void pgb_sha256(const void *data, size_t length, uint8 digest[PGB_SHA256_LENGTH]);
 
 #endif							/* PGB_PORT_H */

@@ -5,8 +5,8 @@
  *	  storage later.  It knows nothing of what they mean.
  *
  * Names are relative, with '/' between their parts; no part is empty, "." or
- * "..", or begins with '/' (anything else raises ERRCODE_INVALID_NAME).  All
- * functions raise ereport(ERROR) with errcode_for_file_access() and a hint
+ * ".." (anything else raises ERRCODE_INVALID_NAME).  The place itself is the
+ * folder "".  All functions raise ereport(ERROR) with errcode_for_file_access() and a hint
  * where something can be done about it (no room, no permission, read only),
  * unless they say otherwise.
  *
@@ -76,13 +76,19 @@ typedef struct PgbStoreOps
 	/* Everything below a folder, made durable: the barrier before a manifest. */
 	void		(*sync_folder) (PgbStore *store, const char *folder);
 
-	/* Remove an object, or a folder with all in it; an absent one is no error. */
+	/*
+	 * Remove an object, or a folder with all in it; an absent one is no error.
+	 * discard is for cleaning up after an error: it raises nothing, what it
+	 * could not do is a WARNING.
+	 */
 	void		(*remove) (PgbStore *store, const char *name);
+	void		(*discard) (PgbStore *store, const char *name);
 
 	/*
-	 * Take a lock for as long as the process lives or until unlock; false when
-	 * another process has it and wait is false.  The name is an object's, made
-	 * if need be.
+	 * Take a lock for as long as the process lives or until unlock; NULL when
+	 * wait is false and another process has it, or its folder is gone.  The name
+	 * is an object's, made if need be.  An ERROR that throws the memory of the
+	 * lock away unlocks it.
 	 */
 	struct PgbLock *(*lock) (PgbStore *store, const char *name, bool wait);
 	void		(*unlock) (struct PgbLock *lock);
