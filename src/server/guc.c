@@ -1,0 +1,133 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.c
+ *	  The settings, and the repository they name.
+ *
+ * Paths and connections are settings of the server (SIGHUP): jobs run in other
+ * processes than those that ask for them, and both must see the same.
+ *
+ * src/server/guc.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include <limits.h>
+
+#include "access/xlog.h"
+#include "server/guc.h"
+#include "utils/guc.h"
+
+char	   *pgb_guc_repository = NULL;
+int			pgb_guc_jobs = 2;
+int			pgb_guc_compression_level = 1;
+char	   *pgb_guc_conninfo = NULL;
+char	   *pgb_guc_bin_directory = NULL;
+char	   *pgb_guc_export_job = NULL;
+
+static bool
+check_absolute_path(char **newval, void **extra, GucSource source)
+{
+	if (**newval != '\0' && !is_absolute_path(*newval))
+	{
+		GUC_check_errdetail("The path must be absolute.");
+		return false;
+	}
+	if (strlen(*newval) >= MAXPGPATH / 2)
+	{
+		GUC_check_errdetail("The path must be shorter than %d bytes.", MAXPGPATH / 2);
+		return false;
+	}
+	return true;
+}
+
+static bool
+check_repository(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0')
+	{
+		GUC_check_errdetail("The repository must be named.");
+		return false;
+	}
+	return check_absolute_path(newval, extra, source);
+}
+
+/* It is extended with more keywords, which an URI does not allow. */
+static bool
+check_conninfo(char **newval, void **extra, GucSource source)
+{
+	if (strncmp(*newval, "postgresql://", 13) == 0 || strncmp(*newval, "postgres://", 11) == 0)
+	{
+		GUC_check_errdetail("The connection must be given as keywords and values, such as \"host=/tmp port=5432\".");
+		return false;
+	}
+	return true;
+}
+
+void
+pgb_guc_define(void)
+{
+	DefineCustomStringVariable("pgbackup.repository",
+							   "Directory of the backup repository.",
+							   "Better on another machine's or at least another disk's file system than the data directory.",
+							   &pgb_guc_repository,
+							   psprintf("%s-pgbackup", DataDir),
+							   PGC_SIGHUP,
+							   0,
+							   check_repository, NULL, NULL);
+
+	DefineCustomIntVariable("pgbackup.jobs",
+							"Number of data workers of a backup, and of parallel workers that load a staged table.",
+							NULL,
+							&pgb_guc_jobs,
+							2, 1, 64,
+							PGC_USERSET,
+							0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgbackup.compression_level",
+							"zstd compression level of backups.",
+							NULL,
+							&pgb_guc_compression_level,
+							1, -7, 19,
+							PGC_USERSET,
+							0,
+							NULL, NULL, NULL);
+
+	DefineCustomStringVariable("pgbackup.conninfo",
+							   "How pg_dump connects to this server.",
+							   "Added to the default, which is the server's own socket and the bootstrap superuser. "
+							   "The role must be a superuser.",
+							   &pgb_guc_conninfo,
+							   "",
+							   PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY,
+							   check_conninfo, NULL, NULL);
+
+	DefineCustomStringVariable("pgbackup.bin_directory",
+							   "Directory of pg_dump and pg_dumpall of this server's version.",
+							   "Empty for the directory of the server's own program.",
+							   &pgb_guc_bin_directory,
+							   "",
+							   PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY,
+							   check_absolute_path, NULL, NULL);
+
+	/* how the session of pg_dump finds its job: see logical/dump_session.c */
+	DefineCustomStringVariable("pgbackup.export_job",
+							   "The backup job for which this session serves pg_dump.",
+							   NULL,
+							   &pgb_guc_export_job,
+							   "",
+							   PGC_SU_BACKEND,
+							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							   NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("pgbackup");
+}
+
+PgbRepository *
+pgb_server_repository(bool create)
+{
+	return pgb_repository_open(pgb_guc_repository, GetSystemIdentifier(), create);
+}

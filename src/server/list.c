@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ *
+ * list.c
+ *	  pgbackup_list and pgbackup_contents: what the repository holds.
+ *
+ * They read the repository itself: it is the truth, and nothing in the
+ * database needs to be kept the same as it.
+ *
+ * src/server/list.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "access/xlog.h"
+#include "commands/dbcommands.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "server/guc.h"
+#include "utils/builtins.h"
+#include "utils/pg_lsn.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(pgbackup_list);
+PG_FUNCTION_INFO_V1(pgbackup_contents);
+
+/* Text of a manifest is UTF-8. */
+static Datum
+text_datum(const char *utf8)
+{
+	return CStringGetTextDatum(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
+}
+
+static void
+list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
+{
+	const PgbManifest *m = entry->manifest;
+	Datum		values[16] = {0};
+	bool		nulls[16];
+	int			i = 0;
+
+#define COLUMN(value) (nulls[i] = false, values[i++] = (value))
+#define COLUMN_OR_NULL(pointer) \
+	do { \
+		if ((pointer) != NULL) \
+			COLUMN(text_datum(pointer)); \
+		else \
+			i++; \
+	} while (0)
+
+	memset(nulls, true, sizeof(nulls));
+	COLUMN(CStringGetTextDatum(entry->id));
+	if (m == NULL)
+	{
+		COLUMN(CStringGetTextDatum(pgb_kind_name((PgbKind) entry->id[strlen(entry->id) - 1])));
+		i += 2;
+		COLUMN(CStringGetTextDatum("damaged"));
+	}
+	else
+	{
+		COLUMN(CStringGetTextDatum(pgb_kind_name(m->kind)));
+		COLUMN_OR_NULL(m->database);
+		COLUMN_OR_NULL(m->label);
+		COLUMN(CStringGetTextDatum("complete"));
+		COLUMN(TimestampTzGetDatum(m->started_at));
+		COLUMN(TimestampTzGetDatum(m->finished_at));
+		COLUMN(Int64GetDatum(m->ntables));
+		COLUMN(Int64GetDatum((int64) m->raw_bytes));
+		COLUMN(Int64GetDatum((int64) m->stored_bytes));
+		COLUMN(LSNGetDatum(m->start_lsn));
+		COLUMN(LSNGetDatum(m->stop_lsn));
+		COLUMN(Int32GetDatum((int32) m->timeline));
+		COLUMN_OR_NULL(m->parent);
+		COLUMN_OR_NULL(m->server_version);
+		i++;					/* proven_at: nothing proves a backup yet */
+	}
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+
+#undef COLUMN
+#undef COLUMN_OR_NULL
+}
+
+Datum
+pgbackup_list(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	PgbRepository *repository;
+	PgbCatalogEntry *entries;
+	int			count;
+
+	InitMaterializedSRF(fcinfo, 0);
+
+	/* before the first backup there is no repository, and nothing to list */
+	if (access(pgb_guc_repository, F_OK) != 0 && errno == ENOENT)
+		PG_RETURN_NULL();
+
+	repository = pgb_server_repository(false);
+	entries = pgb_catalog_list(repository, &count);
+	for (int n = 0; n < count; n++)
+	{
+		if (entries[n].damage != NULL)
+			ereport(WARNING,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("backup \"%s\" is damaged", entries[n].id),
+					 errdetail_internal("%s", entries[n].damage)));
+		list_entry(rsinfo, &entries[n]);
+	}
+	PG_RETURN_NULL();
+}
+
+Datum
+pgbackup_contents(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *backup = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	PgbManifest *m;
+
+	InitMaterializedSRF(fcinfo, 0);
+	m = pgb_catalog_get(pgb_server_repository(false), backup, PGB_LOGICAL,
+						get_database_name(MyDatabaseId));
+	for (int n = 0; n < m->ntables; n++)
+	{
+		const PgbTable *table = &m->tables[n];
+		Datum		values[5];
+		bool		nulls[5] = {0};
+
+		values[0] = text_datum(table->schema_name);
+		values[1] = text_datum(table->table_name);
+		nulls[2] = (table->row_count == PGB_ROWS_UNKNOWN);
+		values[2] = Int64GetDatum((int64) table->row_count);
+		values[3] = Int64GetDatum((int64) table->raw_bytes);
+		values[4] = Int64GetDatum((int64) table->stored_bytes);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	PG_RETURN_NULL();
+}

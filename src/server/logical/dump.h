@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * dump.h
+ *	  pg_dump and pg_dumpall, run by a job.
+ *
+ * src/server/logical/dump.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_DUMP_H
+#define PGB_DUMP_H
+
+#include "server/options.h"
+#include "server/shmem.h"
+#include "server/subprocess.h"
+
+/*
+ * Starts pg_dump of this database into the directory (which must not exist),
+ * under an exported snapshot.
+ */
+extern PgbSubprocess *pgb_dump_start(PgbJobRef job, const PgbRunOptions *options,
+									 const char *snapshot, const char *directory);
+
+/* Starts pg_dumpall --globals-only into the file. */
+extern PgbSubprocess *pgb_dump_globals_start(const char *file);
+
+/*
+ * Raises ERRCODE_EXTERNAL_ROUTINE_EXCEPTION with the program's own words as the
+ * detail, and a hint for the common causes, if it has ended without success.
+ */
+extern void pgb_dump_check(PgbSubprocess *process, const char *program);
+
+#endif							/* PGB_DUMP_H */

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * module.c
+ *	  Entry point of the library.
+ *
+ * src/server/module.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "fmgr.h"
+#include "server/guc.h"
+#include "server/launcher.h"
+#include "server/logical/dump_session.h"
+#include "server/shmem.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	pgb_guc_define();
+
+	/* the rest must be there before the server starts */
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+
+	pgb_shmem_install();
+	pgb_dump_session_install();
+	pgb_launcher_register();
+}

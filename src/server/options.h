@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.h
+ *	  What a run was asked for.
+ *
+ * It travels from the backend to the job, and on into the manifest, as JSON.
+ *
+ * src/server/options.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_OPTIONS_H
+#define PGB_OPTIONS_H
+
+#include "nodes/pg_list.h"
+
+typedef enum PgbContent
+{
+	PGB_CONTENT_ALL,
+	PGB_CONTENT_SCHEMA,
+	PGB_CONTENT_DATA
+} PgbContent;
+
+typedef struct PgbRunOptions
+{
+	char	   *label;			/* or NULL */
+	List	   *schemas;		/* of char *, patterns as pg_dump takes them */
+	List	   *tables;
+	List	   *exclude_schemas;
+	List	   *exclude_tables;
+	List	   *exclude_table_data;
+	PgbContent	content;
+	int			jobs;
+	int			level;
+} PgbRunOptions;
+
+extern char *pgb_options_to_json(const PgbRunOptions *options);
+extern PgbRunOptions *pgb_options_from_json(const char *json);
+
+/* Raises ERRCODE_INVALID_PARAMETER_VALUE with a hint for another word. */
+extern PgbContent pgb_content_from_text(const char *text);
+extern PgbKind pgb_kind_from_text(const char *text);
+
+#endif							/* PGB_OPTIONS_H */

@@ -1,0 +1,178 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem.h
+ *	  The shared memory: jobs, from the request to the result.
+ *
+ * A job has a slot.  A backend requests it, the launcher starts a worker for
+ * it, the worker claims it and finishes it, and whoever waits takes the result
+ * and frees the slot.  A slot is used again, so everybody names a job by its
+ * reference, which holds a serial number as well; a reference to a job that is
+ * gone is harmless.
+ *
+ * Fields are touched in shmem.c alone, under one lock.  Progress counters are
+ * atomic and written by data workers without it.
+ *
+ * src/server/shmem.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_SHMEM_H
+#define PGB_SHMEM_H
+
+#include "port/atomics.h"
+#include "repo/layout.h"
+#include "storage/proc.h"
+
+/* Backups that can run at the same time. */
+#define PGB_MAX_JOBS		16
+
+/* What was asked for, as JSON: long lists of tables must fit. */
+#define PGB_OPTIONS_SIZE	16384
+
+typedef struct PgbJobRef
+{
+	int			slot;
+	uint64		serial;			/* 0: no job */
+} PgbJobRef;
+
+typedef enum PgbPhase
+{
+	PGB_PHASE_STARTING,
+	PGB_PHASE_DUMPING_SCHEMA,	/* pg_dump reads the catalogs */
+	PGB_PHASE_EXPORTING,		/* data workers write the tables */
+	PGB_PHASE_COMPRESSING,		/* what pg_dump itself has written */
+	PGB_PHASE_SYNCING			/* the barrier, and the manifest */
+} PgbPhase;
+
+/* How a job ended.  Strings are cut to what the slot holds. */
+typedef struct PgbJobResult
+{
+	bool		succeeded;
+	char		backup_id[PGB_ID_SIZE];
+	int			sqlerrcode;
+	char		message[1024];
+	char		detail[4096];
+	char		hint[1024];
+} PgbJobResult;
+
+/* What pgbackup_progress shows of a running job. */
+typedef struct PgbJobProgress
+{
+	char		backup_id[PGB_ID_SIZE]; /* empty until it has one */
+	PgbKind		kind;
+	Oid			database;
+	int			pid;
+	PgbPhase	phase;
+	TimestampTz started_at;
+	TimestampTz phase_started_at;
+	uint64		objects_done;
+	uint64		objects_total;
+	uint64		bytes_done;
+	uint64		bytes_total;
+	char		current_object[NAMEDATALEN * 2 + 2];
+} PgbJobProgress;
+
+/* Where the session of pg_dump and its job stand. */
+typedef enum PgbDumpState
+{
+	PGB_DUMP_ABSENT,			/* pg_dump has not connected yet */
+	PGB_DUMP_ATTACHED,			/* it has joined the job's lock group */
+	PGB_DUMP_WAITS,				/* toc.dat is written; it waits for our locks */
+	PGB_DUMP_RELEASED			/* we hold them */
+} PgbDumpState;
+
+/* Called by _PG_init while shared_preload_libraries are loaded. */
+extern void pgb_shmem_install(void);
+
+/* Is there shared memory, that is: were we preloaded? */
+extern bool pgb_shmem_ready(void);
+
+/* Raises ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE with a hint if there is none. */
+extern void pgb_shmem_require(void);
+
+/* ---- a backend ---- */
+
+/*
+ * Requests a job in a database.  Raises ERRCODE_CONFIGURATION_LIMIT_EXCEEDED
+ * when all slots are taken, ERRCODE_PROGRAM_LIMIT_EXCEEDED when the options are
+ * too long.
+ */
+extern PgbJobRef pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options);
+
+/* Has it ended?  Then *result is filled and the slot is free again. */
+extern bool pgb_job_take_result(PgbJobRef job, PgbJobResult *result);
+
+/* The id of its backup; false as long as it has none. */
+extern bool pgb_job_backup_id(PgbJobRef job, char id[PGB_ID_SIZE]);
+
+/* Sleeps until the job changes, or some milliseconds; with interrupts. */
+extern void pgb_job_sleep(PgbJobRef job, long milliseconds);
+extern void pgb_job_sleep_end(void);
+
+/* The processes of the job whose waits are ours too: worker and pg_dump's backend; 0: none. */
+extern void pgb_job_pids(PgbJobRef job, int *worker_pid, int *dump_pid);
+
+/* Nobody will ask for the result: the slot is freed when the job ends. */
+extern void pgb_job_forget(PgbJobRef job);
+
+/* Ends the job. */
+extern void pgb_job_cancel(PgbJobRef job);
+
+/* Finds the running job of a backup, and the role that asked for it. */
+extern bool pgb_job_find(const char *backup_id, PgbJobRef *job, Oid *role);
+
+/* Copies the progress of the job in a slot; false if there is none. */
+extern bool pgb_job_progress(int slot, PgbJobProgress *progress);
+
+/* ---- the launcher ---- */
+
+extern void pgb_launcher_attach(void);
+
+/* The next job that is requested, now marked as starting; false: none. */
+extern bool pgb_job_next_request(PgbJobRef *job);
+
+/* The worker could not be started, or has ended without a claim. */
+extern void pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *message, const char *hint);
+
+/* ---- the job's worker ---- */
+
+/*
+ * Makes the job in a slot that of this process, or returns false if it is not there to
+ * be claimed.  *options is palloc'd.
+ */
+extern bool pgb_job_claim(PgbJobRef job, PgbKind *kind, Oid *database, char **options);
+extern void pgb_job_set_backup_id(PgbJobRef job, const char *id);
+extern bool pgb_job_cancel_requested(PgbJobRef job);
+extern void pgb_job_finish(PgbJobRef job, const PgbJobResult *result);
+
+extern void pgb_job_set_phase(PgbJobRef job, PgbPhase phase);
+extern void pgb_job_set_totals(PgbJobRef job, uint64 objects, uint64 bytes);
+
+extern PgbDumpState pgb_job_dump_state(PgbJobRef job);
+extern void pgb_job_release_dump(PgbJobRef job);
+
+/* How many tables pg_dump's session has answered with no rows, and the sum of pgb_oid_digest() over them. */
+extern void pgb_job_dump_emptied(PgbJobRef job, uint64 *count, uint64 *digest);
+extern uint64 pgb_oid_digest(Oid relid);
+
+/* ---- data workers ---- */
+
+extern void pgb_job_add_bytes(PgbJobRef job, uint64 bytes);
+extern void pgb_job_add_object(PgbJobRef job);
+extern void pgb_job_set_object(PgbJobRef job, const char *schema_name, const char *name);
+
+/* ---- the session of pg_dump ---- */
+
+/*
+ * Joins the lock group of the job.  Raises if the job is not there: then this
+ * session is not its pg_dump.
+ */
+extern void pgb_dump_attach(PgbJobRef job);
+
+/* toc.dat is written: waits until the job holds its locks; raises if the job ends. */
+extern void pgb_dump_wait_released(PgbJobRef job);
+
+/* This table was answered with no rows. */
+extern void pgb_dump_emptied(PgbJobRef job, Oid relid);
+
+#endif							/* PGB_SHMEM_H */

@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * subprocess.h
+ *	  A program that a job runs beside it: pg_dump, pg_dumpall.
+ *
+ * src/server/subprocess.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_SUBPROCESS_H
+#define PGB_SUBPROCESS_H
+
+typedef struct PgbSubprocess PgbSubprocess;
+
+/*
+ * Starts a program.  argv is ended by NULL, argv[0] its path; environment is a NULL-ended
+ * array of "NAME=value" that replaces ours.  Its standard error is kept (the
+ * beginning of it), input and output are /dev/null.  It is told to stop if this
+ * process dies.  Allocated in the current memory context, which must live until
+ * pgb_subprocess_stop(): nothing stops the program by itself.
+ *
+ * Raises when the program cannot be started at all; one that is not there is
+ * seen as an exit with status 127.
+ */
+extern PgbSubprocess *pgb_subprocess_start(char *const *argv, char *const *environment);
+
+/* Takes what it has written; true once it has ended. */
+extern bool pgb_subprocess_ended(PgbSubprocess *process);
+
+/* A descriptor to wait on for something to read, or PGINVALID_SOCKET at its end. */
+extern pgsocket pgb_subprocess_socket(PgbSubprocess *process);
+
+/* What it wrote to standard error so far. */
+extern const char *pgb_subprocess_words(PgbSubprocess *process);
+
+/* After its end: exit status 0? */
+extern bool pgb_subprocess_succeeded(PgbSubprocess *process);
+
+/* "exited with exit code 1", palloc'd, after its end. */
+extern char *pgb_subprocess_end_text(PgbSubprocess *process);
+
+/* Ends it, if it runs, and waits until it is gone.  Raises nothing; NULL is fine. */
+extern void pgb_subprocess_stop(PgbSubprocess *process);
+
+#endif							/* PGB_SUBPROCESS_H */
