@@ -241,23 +241,41 @@ pgb_json_need_uint64(const PgbJson *json, const char *name, const char *what)
 	return pgb_json_to_uint64(need_typed(json, name, PGB_JSON_NUMBER, what), what);
 }
 
-uint64
-pgb_json_to_uint64(const PgbJson *json, const char *what)
+/* The value of digits alone. */
+static uint64
+digits_to_uint64(const char *digits, const char *what)
 {
 	uint64		value = 0;
 
-	if (json == NULL || json->type != PGB_JSON_NUMBER)
-		damaged(what, "A number is missing.");
-
-	for (const char *digit = json->text; *digit != '\0'; digit++)
+	for (const char *digit = digits; *digit != '\0'; digit++)
 	{
 		if (*digit < '0' || *digit > '9')
-			damaged(what, psprintf("%s is not a whole number.", json->text));
+			damaged(what, psprintf("\"%s\" is not a whole number.", digits));
 		if (value > (PG_UINT64_MAX - (*digit - '0')) / 10)
-			damaged(what, psprintf("%s is too large.", json->text));
+			damaged(what, psprintf("%s is too large.", digits));
 		value = value * 10 + (*digit - '0');
 	}
 	return value;
+}
+
+uint64
+pgb_json_to_uint64(const PgbJson *json, const char *what)
+{
+	if (json == NULL || json->type != PGB_JSON_NUMBER)
+		damaged(what, "A number is missing.");
+	return digits_to_uint64(json->text, what);
+}
+
+int64
+pgb_json_need_int64(const PgbJson *json, const char *name, const char *what)
+{
+	const char *text = need_typed(json, name, PGB_JSON_NUMBER, what)->text;
+	bool		is_negative = text[0] == '-';
+	uint64		value = digits_to_uint64(is_negative ? text + 1 : text, what);
+
+	if (value > PG_INT64_MAX)
+		damaged(what, psprintf("%s is too large.", text));
+	return is_negative ? -(int64) value : (int64) value;
 }
 
 PgbJson *

@@ -47,6 +47,7 @@ extern char *pgb_json_get_string(const PgbJson *json, const char *name, const ch
 extern char *pgb_json_need_string(const PgbJson *json, const char *name, const char *what);
 extern uint64 pgb_json_need_uint64(const PgbJson *json, const char *name, const char *what);
 extern uint64 pgb_json_to_uint64(const PgbJson *json, const char *what);
+extern int64 pgb_json_need_int64(const PgbJson *json, const char *name, const char *what);
 extern PgbJson *pgb_json_get_array(const PgbJson *json, const char *name, const char *what);
 extern PgbJson *pgb_json_get_object(const PgbJson *json, const char *name, const char *what);
 
@@ -83,6 +84,7 @@ extern void pgb_json_inline_array(PgbJsonWriter *w, const char *name);
 extern void pgb_json_end_inline_array(PgbJsonWriter *w);
 extern void pgb_json_string(PgbJsonWriter *w, const char *name, const char *value); /* NULL: null */
 extern void pgb_json_uint64(PgbJsonWriter *w, const char *name, uint64 value);
+extern void pgb_json_int64(PgbJsonWriter *w, const char *name, int64 value);
 extern void pgb_json_bool(PgbJsonWriter *w, const char *name, bool value);
 extern void pgb_json_null(PgbJsonWriter *w, const char *name);
 extern void pgb_json_value(PgbJsonWriter *w, const char *name, const PgbJson *value);	/* inline */

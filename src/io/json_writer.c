@@ -219,6 +219,13 @@ pgb_json_uint64(PgbJsonWriter *w, const char *name, uint64 value)
 }
 
 void
+pgb_json_int64(PgbJsonWriter *w, const char *name, int64 value)
+{
+	begin_value(w, name);
+	appendStringInfo(w->out, INT64_FORMAT, value);
+}
+
+void
 pgb_json_bool(PgbJsonWriter *w, const char *name, bool value)
 {
 	begin_value(w, name);

@@ -43,12 +43,18 @@
  */
 typedef struct MemoryContextData *MemoryContext;
 
+#define ALLOCSET_DEFAULT_SIZES					0
 #define CurrentMemoryContext					((MemoryContext) NULL)
 #define AllocSetContextCreate(parent, name, sizes)	((MemoryContext) NULL)
-#define MemoryContextSwitchTo(context)			(context)
 #define MemoryContextDelete(context)			((void) (context))
 #define MemoryContextReset(context)				((void) (context))
 #define repalloc_huge(pointer, size)			repalloc(pointer, size)
+
+static inline MemoryContext
+MemoryContextSwitchTo(MemoryContext context)
+{
+	return context;
+}
 
 /* Print the error that PG_CATCH has caught, as the program prints all. */
 extern void pgb_print_error(void);

@@ -31,12 +31,19 @@
 
 typedef enum PgbKind
 {
+	PGB_ANY_KIND = 0,			/* only to ask for */
 	PGB_LOGICAL = 'L',
 	PGB_FULL = 'F',
 	PGB_INCREMENTAL = 'I'
 } PgbKind;
 
 extern const char *pgb_kind_name(PgbKind kind);
+
+/* May a file of a backup have this name? */
+extern bool pgb_file_name_is_valid(const char *name);
+
+/* The kind that an id tells. */
+extern PgbKind pgb_id_kind(const char id[PGB_ID_SIZE]);
 
 /* The id of a backup that starts at a moment (microseconds since 2000-01-01 UTC). */
 extern void pgb_id_make(char id[PGB_ID_SIZE], int64 now, PgbKind kind);
@@ -50,5 +57,8 @@ extern char *pgb_cluster_lock(uint64 system_identifier);
 extern char *pgb_backups_folder(uint64 system_identifier);
 extern char *pgb_backup_folder(uint64 system_identifier, const char *id);
 extern char *pgb_backup_object(uint64 system_identifier, const char *id, const char *object);
+
+/* The cluster whose folder has this name; false if it is none. */
+extern bool pgb_cluster_from_folder(const char *folder, uint64 *system_identifier);
 
 #endif							/* PGB_LAYOUT_H */

@@ -19,6 +19,9 @@
 
 #define PGB_MANIFEST_FORMAT		1
 
+/* What is larger is no manifest; memory could not hold it anyway. */
+#define PGB_MANIFEST_LIMIT		((uint64) 1024 * 1024 * 1024)
+
 /* Rows that nobody counted. */
 #define PGB_ROWS_UNKNOWN		PG_UINT64_MAX
 
@@ -79,7 +82,7 @@ typedef struct PgbManifest
 
 extern void pgb_manifest_totals(PgbManifest *manifest);
 
-/* Appends the JSON, with its checksum. Sorts tables and files. */
+/* Appends the JSON, with its checksum.  Fills the sums, sorts tables and files. */
 extern void pgb_manifest_write(PgbManifest *manifest, StringInfo out);
 
 /*
@@ -89,7 +92,10 @@ extern void pgb_manifest_write(PgbManifest *manifest, StringInfo out);
  */
 extern PgbManifest *pgb_manifest_parse(const char *data, size_t length, const char *what);
 
-/* NULL when there is none. */
+/*
+ * NULL when there is none.  Files are found once they are sorted, that is after
+ * pgb_manifest_parse() or pgb_manifest_write().
+ */
 extern PgbStoredFile *pgb_manifest_file(const PgbManifest *manifest, const char *name);
 extern PgbTable *pgb_manifest_table_by_dump_id(const PgbManifest *manifest, int dump_id);
 

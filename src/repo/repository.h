@@ -29,6 +29,9 @@ typedef struct PgbRepository
 extern PgbRepository *pgb_repository_open(const char *location, uint64 system_identifier,
 										  bool create);
 
+/* The same without a cluster: the store, once its format is known. */
+extern PgbStore *pgb_repository_open_store(const char *location, bool create);
+
 /*
  * The clusters that have a folder in the repository, ended by 0, palloc'd: for
  * the program, and for messages.
@@ -52,11 +55,11 @@ typedef struct PgbCatalogEntry
 extern PgbCatalogEntry *pgb_catalog_list(PgbRepository *repository, int *count);
 
 /*
- * The manifest of one backup: an id, or "latest" for the newest complete one of
+ * The manifest of one backup: an id, or "latest" for the newest undamaged one of
  * the kind (and of the database, if it is not NULL).  Raises
- * ERRCODE_UNDEFINED_OBJECT with a hint when there is none, names the other
- * clusters if the repository has only theirs, and ERRCODE_DATA_CORRUPTED when
- * it is damaged.
+ * ERRCODE_UNDEFINED_OBJECT with a hint when there is none, and names the other
+ * clusters if the repository has only theirs; ERRCODE_WRONG_OBJECT_TYPE when
+ * the id is of another kind; ERRCODE_DATA_CORRUPTED when it is damaged.
  */
 extern PgbManifest *pgb_catalog_get(PgbRepository *repository, const char *backup,
 									PgbKind kind, const char *database);
@@ -68,9 +71,7 @@ typedef struct PgbBackupWriter
 	PgbRepository *repository;
 	char		id[PGB_ID_SIZE];
 	char	   *folder;
-	struct PgbLock *lock;
-	bool		committed;
-	PgbResource resource;
+	struct PgbLock *lock;		/* NULL once committed or aborted */
 } PgbBackupWriter;
 
 /*
@@ -98,11 +99,15 @@ extern void pgb_backup_describe(PgbBackupWriter *writer, const char *object, Pgb
 
 /*
  * The barrier, then the manifest: when this returns, the backup exists and is
- * durable.  Sets finished_at in the manifest.
+ * durable.  Sets what the writer knows in the manifest: id, kind, cluster,
+ * version of pgbackup, finished_at, the sums.
  */
 extern void pgb_backup_commit(PgbBackupWriter *writer, PgbManifest *manifest);
 
-/* Removes everything; does nothing after commit. */
+/*
+ * Removes everything; does nothing after commit, or the second time.  Raises
+ * nothing: what cannot be removed is a WARNING, and left to the next run.
+ */
 extern void pgb_backup_abort(PgbBackupWriter *writer);
 
 /* Removes the folders of runs that are dead; returns how many. */

@@ -64,9 +64,9 @@ is_full(int error)
 }
 
 static int
-file_errcode(void)
+file_errcode(int error)
 {
-	return is_full(errno) ? errcode(ERRCODE_DISK_FULL) : errcode_for_file_access();
+	return is_full(error) ? errcode(ERRCODE_DISK_FULL) : errcode_for_file_access();
 }
 
 static int
@@ -90,7 +90,7 @@ report(int elevel, const char *action, const char *path)
 	int			error = errno;
 
 	ereport(elevel,
-			(file_errcode(),
+			(file_errcode(error),
 			 errmsg("could not %s \"%s\": %m", action, path),
 			 file_errhint(error)));
 }
@@ -323,21 +323,37 @@ posix_close(PgbObject *base)
 		report(ERROR, "close", object->path);
 }
 
+/* Writes a file as a whole and makes it durable. */
+static void
+write_file(PgbStore *store, const char *name, const void *data, size_t length)
+{
+	PgbObject  *object = open_object(store, name, O_RDWR | O_CREAT | O_TRUNC, "create");
+
+	posix_write_at(object, 0, data, length);
+	if (pgb_fsync(((PosixObject *) object)->fd) != 0)
+		report(ERROR, "fsync", ((PosixObject *) object)->path);
+	posix_close(object);
+}
+
 static void
 posix_put(PgbStore *store, const char *name, const void *data, size_t length)
 {
 	char	   *path = object_path(store, name);
 	char	   *new_name = psprintf("%s.tmp.%d", name, (int) getpid());
 	char	   *new_path = object_path(store, new_name);
-	PgbObject  *object = open_object(store, new_name, O_RDWR | O_CREAT | O_TRUNC, "create");
 
-	posix_write_at(object, 0, data, length);
-	if (pgb_fsync(((PosixObject *) object)->fd) != 0)
-		report(ERROR, "fsync", new_path);
-	posix_close(object);
-
-	if (rename(new_path, path) != 0)
-		report(ERROR, "create", path);
+	PG_TRY();
+	{
+		write_file(store, new_name, data, length);
+		if (rename(new_path, path) != 0)
+			report(ERROR, "create", path);
+	}
+	PG_CATCH();
+	{
+		unlink(new_path);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	sync_parent(path);
 }
 
@@ -461,10 +477,11 @@ sync_tree(const char *path, SyncPass pass, int depth)
 			sync_path(path, false);
 		return;
 	}
-	if (!S_ISDIR(st.st_mode) || depth > MAX_DEPTH)
+	if (!S_ISDIR(st.st_mode))
 		return;
 
-	names = pgb_read_directory(path);
+	errno = ELOOP;
+	names = depth > MAX_DEPTH ? NULL : pgb_read_directory(path);
 	if (names == NULL)
 		report(ERROR, "read", path);
 	for (; *names != NULL; names++)
@@ -518,14 +535,8 @@ remove_tree(const char *path, int elevel, int depth)
 		return false;
 	}
 
-	if (depth > MAX_DEPTH)
-	{
-		errno = ELOOP;
-		report(elevel, "remove", path);
-		return false;
-	}
-
-	names = pgb_read_directory(path);
+	errno = ELOOP;
+	names = depth > MAX_DEPTH ? NULL : pgb_read_directory(path);
 	if (names == NULL)
 	{
 		if (errno == ENOENT)
