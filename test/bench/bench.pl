@@ -1,0 +1,499 @@
+#
+# bench.pl
+#	  pgbackup against pg_dump and pg_restore: wall time, CPU time, size, memory.
+#
+# How it measures:
+# - One server, one set of settings.  What is read fits into shared buffers and
+#   is loaded there before each round.  Every backup is durable when it ends.
+# - The variants take turns, and each round begins with another one.  A ratio is
+#   the median of the ratios within a round, so that a slow minute of the machine
+#   hits both sides.
+# - CPU time is user and system time of the client with its children, and of the
+#   server with all its processes.
+# - Memory is the largest RssAnon of a process: what it does not share with others, so
+#   without shared buffers.  It is sampled in a run of its own, which is not timed.
+# - pg_restore -t leaves indexes out; a list (-L) names the table's key and index too, which
+#   is what staging brings back.
+# - Outputs stay until the end: on ext4, removing many files makes it slow
+#   for some minutes to create others.
+#
+# Run by test/lib/session.sh, with a server to talk to.  Environment:
+#   BENCH_SCALE   1 is some 2 GB (default 1)
+#   BENCH_ROUNDS  default 3
+#
+# test/bench/bench.pl
+#
+use strict;
+use warnings;
+
+use File::Find;
+use List::Util qw(max min sum0);
+use POSIX qw(sysconf _SC_CLK_TCK);
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
+
+$| = 1;
+$ENV{PGDATABASE} = 'bench';
+$ENV{PGOPTIONS} = '-c client_min_messages=warning';
+
+my $scale = $ENV{BENCH_SCALE} || 1;
+my $rounds = $ENV{BENCH_ROUNDS} || 3;
+my $lineitems = int(4_000_000 * $scale);
+my $output = "$ENV{PRIVATE}/output";
+my $archive = "$output/archive";
+my $megabyte = 1_000_000;
+my $worker_limit = 64 * 1024;    # kB
+
+my $postmaster = first_line("$ENV{PGDATA}/postmaster.pid");
+my $ticks = sysconf(_SC_CLK_TCK);
+
+# What is compared.  run is timed, and gets a place for its output; before, after and
+# size (bytes) are not.
+my %run1 = (
+	name => 'pgbackup_run, 1 job',
+	run => sub { backup(1) },
+	size => \&size_of_backup);
+my %run2 = (
+	name => 'pgbackup_run, 2 jobs',
+	run => sub { backup(2) },
+	size => \&size_of_backup);
+my %dump_directory = (
+	name => 'pg_dump -Fd -j2 -Z1',
+	run => sub { command('pg_dump', '-Fd', '-j2', '-Z1', '-f', $_[0]) },
+	size => \&size_of);
+my %dump_custom = (
+	name => 'pg_dump -Fc',
+	run => sub { command('pg_dump', '-Fc', '-f', $_[0]) },
+	size => \&size_of);
+my %dump_zstd = (
+	name => 'pg_dump | zstd -1',
+	run => sub {
+		command('bash', '-c', 'set -o pipefail; pg_dump | zstd -q -1 > "$0" && sync "$0"', $_[0]);
+	},
+	size => \&size_of);
+my @backups = (\%run1, \%run2, \%dump_directory, \%dump_custom, \%dump_zstd);
+
+my %stage1 = (
+	name => 'pgbackup_restore_table, 1 job',
+	run => sub { stage(1) },
+	size => sub { size_of_lineitem('bench', 'pgbackup_recovery.lineitem') },
+	after => \&unstage);
+my %stage2 = (%stage1,
+	name => 'pgbackup_restore_table, 2 jobs',
+	run => sub { stage(2) });
+my %restore1 = (
+	name => 'pg_restore',
+	before => sub { command('createdb', '-T', 'template0', 'target') },
+	run => sub { pg_restore(1) },
+	size => sub { size_of_lineitem('target', 'public.lineitem') },
+	after => sub { command('dropdb', 'target') });
+my %restore2 = (%restore1,
+	name => 'pg_restore -j2',
+	run => sub { pg_restore(2) });
+my @restores = (\%stage1, \%stage2, \%restore1, \%restore2);
+
+# The largest RssAnon of a worker of pgbackup, kB.
+my $worker_memory = 0;
+
+mkdir $output or die "could not make $output: $!";
+check_room();
+make_data();
+make_archive();
+show_conditions();
+
+measure_rounds(@backups);
+show('Backups of the whole database', \%run1, \%run2, @backups);
+measure_rounds(@restores);
+show('Bringing lineitem back, with its key and its index', \%stage1, \%stage2, @restores);
+measure_memory();
+show_targets();
+
+# ---- the data ----
+
+# Data, WAL, and the outputs of all rounds.
+sub check_room
+{
+	my $needed = int(1 + (10 + 5 * $rounds) * $scale);
+	my ($free) = text_of('df', '-BG', '--output=avail', $ENV{PRIVATE}) =~ /(\d+)G/;
+
+	die "this needs some $needed GB in $ENV{PRIVATE}, where $free GB are free;"
+	  . " set TMPDIR to another place, or BENCH_SCALE to less than $scale\n"
+	  if $free < $needed;
+	return;
+}
+
+sub make_data
+{
+	print "making the data (BENCH_SCALE=$scale)\n";
+	command('createdb', 'bench');
+	command('pgbench', '-i', '-q', '-I', 'dtGvp', '-s', max(1, int(50 * $scale)));
+	command('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-v', "lineitems=$lineitems",
+		'-v', 'documents=' . int(40_000 * $scale), '-f', 'test/bench/data.sql');
+	sql('CREATE EXTENSION pgbackup');
+	command('vacuumdb', '-q', '--analyze', '--freeze', 'bench');
+	return;
+}
+
+# What pg_restore reads: the archive, and the list of what belongs to lineitem.
+sub make_archive
+{
+	command('pg_dump', '-Fd', '-Z1', '-f', $archive);
+	my @entries = grep { /^\d+; .* (TABLE|TABLE DATA|CONSTRAINT|INDEX) public lineitem/ }
+	  split /^/, text_of('pg_restore', '-l', $archive);
+
+	die "expected 4 entries for lineitem:\n@entries" if @entries != 4;
+	open my $list, '>', "$archive.list" or die "could not write $archive.list: $!";
+	print $list @entries;
+	close $list or die "could not write $archive.list: $!";
+	return;
+}
+
+sub show_conditions
+{
+	my ($model) = text_of('cat', '/proc/cpuinfo') =~ /^model name\s*: (.*)$/m;
+	my ($memory) = text_of('cat', '/proc/meminfo') =~ /^MemTotal:\s+(\d+)/m;
+
+	print "\n", sql('SELECT version()'), "\n", text_of('zstd', '--version');
+	printf "%d CPUs (%s), %.0f GB of memory\n", scalar text_of('nproc'), $model // 'unknown', $memory / 1e6;
+	printf "%s = %s\n", $_, sql("SHOW $_")
+	  for qw(fsync synchronous_commit shared_buffers maintenance_work_mem wal_level
+	  pgbackup.compression_level);
+	print "pg_dump syncs its output, as it does by default; so do pgbackup and the zstd variant\n";
+	print sql(
+		"SELECT format('%s: %s, with indexes %s', relname,"
+		  . " pg_size_pretty(pg_table_size(oid)), pg_size_pretty(pg_total_relation_size(oid)))"
+		  . " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+		  . " ORDER BY pg_table_size(oid) DESC"), "\n";
+	return;
+}
+
+# ---- what is timed ----
+
+sub backup
+{
+	my ($jobs) = @_;
+	return sql("SELECT pgbackup_run(jobs => $jobs)");
+}
+
+sub size_of_backup
+{
+	my ($place, $id) = @_;
+	my ($folder) = glob sql('SHOW pgbackup.repository') . "/*/backups/$id";
+	return size_of($folder);
+}
+
+sub stage
+{
+	my ($jobs) = @_;
+	return sql("SET pgbackup.jobs = $jobs; SELECT * FROM pgbackup_restore_table('public.lineitem')");
+}
+
+sub unstage
+{
+	sql('DROP SCHEMA pgbackup_recovery CASCADE');
+	return;
+}
+
+sub pg_restore
+{
+	my ($jobs) = @_;
+
+	command('pg_restore', '-L', "$archive.list", '-d', 'target', $jobs > 1 ? "-j$jobs" : (), $archive);
+	return;
+}
+
+# Bytes of a restored table, whose rows are counted first.
+sub size_of_lineitem
+{
+	my ($database, $table) = @_;
+
+	local $ENV{PGDATABASE} = $database;
+	my $rows = sql("SELECT count(*) FROM $table");
+	die "$table in $database has $rows rows instead of $lineitems" if $rows != $lineitems;
+	return sql("SELECT pg_total_relation_size('$table')");
+}
+
+# ---- measuring ----
+
+sub measure_rounds
+{
+	my @variants = @_;
+
+	for my $round (1 .. $rounds)
+	{
+		warm_up();
+		for my $variant (@variants)
+		{
+			print STDERR "round $round: $variant->{name}\n";
+			measure($variant, "$output/" . ++our $outputs);
+		}
+		push @variants, shift @variants;
+	}
+	return;
+}
+
+sub measure
+{
+	my ($variant, $place) = @_;
+
+	$variant->{before}->() if $variant->{before};
+	settle();
+
+	my $cpu = cpu_time();
+	my $start = clock_gettime(CLOCK_MONOTONIC);
+	my $result = $variant->{run}->($place);
+	my $wall = clock_gettime(CLOCK_MONOTONIC) - $start;
+
+	sleep 0.2;    # the postmaster has to collect the processes that ended
+	push @{ $variant->{wall} }, $wall;
+	push @{ $variant->{cpu} }, cpu_time() - $cpu;
+	push @{ $variant->{bytes} }, $variant->{size}->($place, $result);
+	$variant->{after}->() if $variant->{after};
+	return;
+}
+
+# Everything that will be read, into shared buffers.
+sub warm_up
+{
+	sql('CREATE EXTENSION pg_prewarm');
+	sql("SELECT count(pg_prewarm(oid)) FROM pg_class WHERE relkind IN ('r', 't', 'i', 'm')");
+	sql('DROP EXTENSION pg_prewarm');
+	return;
+}
+
+# Nobody pays for what others have left to be written.
+sub settle
+{
+	sql('CHECKPOINT');
+	command('sync');
+	return;
+}
+
+# Seconds of the children of this program, and of the server with all its processes.  A process
+# that ended is in its parent's sum of children.
+sub cpu_time
+{
+	my (undef, undef, $user, $system) = times;
+	my $server = 0;
+
+	for my $process (server_processes())
+	{
+		my @stat = stat_of($process) or next;
+		$server += sum0(@stat[ 11 .. 14 ]);
+	}
+	return $user + $system + $server / $ticks;
+}
+
+sub server_processes
+{
+	my (%children, @found);
+
+	for my $process (map { m{(\d+)$} } glob '/proc/[0-9]*')
+	{
+		my @stat = stat_of($process) or next;
+		push @{ $children{ $stat[1] } }, $process;
+	}
+	my @new = ($postmaster);
+	while (@new)
+	{
+		push @found, @new;
+		@new = map { @{ $children{$_} // [] } } @new;
+	}
+	return @found;
+}
+
+# The fields of /proc/PID/stat after the name; none if the process is gone.
+sub stat_of
+{
+	my ($process) = @_;
+	my $line = first_line("/proc/$process/stat") // return;
+
+	$line =~ s/^.*\) //;
+	return split / /, $line;
+}
+
+# ---- memory ----
+
+sub measure_memory
+{
+	print "\nLargest anonymous memory of each process, in MB\n";
+	show_memory(\%run2);
+	show_memory(\%stage2);
+	return;
+}
+
+# Runs once with somebody looking on.
+sub show_memory
+{
+	my ($variant) = @_;
+	my $pid = open(my $samples, '-|') // die "could not fork: $!";
+
+	exit sample_memory() if $pid == 0;
+	$variant->{run}->();
+	kill 'TERM', $pid;
+	while (my $line = <$samples>)
+	{
+		my ($kilobytes, $title) = $line =~ /^(\d+) (.*)$/ or next;
+
+		printf "  %-32s %-40s %6.1f\n", $variant->{name}, $title, $kilobytes / 1024;
+		$worker_memory = max($worker_memory, $kilobytes) if $title =~ /^postgres: pgbackup/;
+	}
+	close $samples;
+	$variant->{after}->() if $variant->{after};
+	return;
+}
+
+# Until told to end; then prints the largest value for each title.
+sub sample_memory
+{
+	my $ended = 0;
+	my %largest;
+
+	local $SIG{TERM} = sub { $ended = 1 };
+	until ($ended)
+	{
+		for my $process (server_processes())
+		{
+			my $title = first_line("/proc/$process/cmdline") // next;
+			my ($kilobytes) = (text_of_file("/proc/$process/status") // '') =~ /^RssAnon:\s+(\d+)/m
+			  or next;
+
+			$title =~ s/[\0 ]+$//;
+			next unless $title =~ /^postgres: (pgbackup|.* SELECT)/;
+			$largest{$title} = max($largest{$title} // 0, $kilobytes);
+		}
+		sleep 0.01;
+	}
+	print "$largest{$_} $_\n" for sort keys %largest;
+	return 0;
+}
+
+# ---- results ----
+
+sub show
+{
+	my ($title, $one_job, $two_jobs, @variants) = @_;
+
+	print "\n$title; medians of $rounds, and times as long as pgbackup with 1 and 2 jobs\n\n";
+	printf "%-30s %7s %-15s %7s %8s  %13s  %13s\n",
+	  '', 'wall s', '(min-max)', 'CPU s', 'MB', 'wall: 1j   2j', 'CPU: 1j   2j';
+	for my $variant (@variants)
+	{
+		printf "%-30s %7.2f %-15s %7.2f %8.1f  %7.2f %5.2f  %7.2f %5.2f\n",
+		  $variant->{name},
+		  median(@{ $variant->{wall} }),
+		  sprintf('(%.2f-%.2f)', min(@{ $variant->{wall} }), max(@{ $variant->{wall} })),
+		  median(@{ $variant->{cpu} }),
+		  median(@{ $variant->{bytes} }) / $megabyte,
+		  ratio($variant, $one_job, 'wall'),
+		  ratio($variant, $two_jobs, 'wall'),
+		  ratio($variant, $one_job, 'cpu'),
+		  ratio($variant, $two_jobs, 'cpu');
+	}
+	return;
+}
+
+sub show_targets
+{
+	my $faster = ratio(\%dump_directory, \%run2, 'wall');
+	my $smaller = ratio(\%dump_directory, \%run2, 'bytes');
+	my $staging1 = ratio(\%restore1, \%stage1, 'wall');
+	my $staging2 = ratio(\%restore2, \%stage2, 'wall');
+
+	print "\nTargets\n";
+	target('2 jobs at least 2.5 times as fast as pg_dump -Fd -j2 -Z1',
+		$faster >= 2.5, sprintf '%.2f times', $faster);
+	target('output smaller than that of pg_dump -Fd -j2 -Z1',
+		$smaller > 1, sprintf '%.2f times as small', $smaller);
+	target('less than 64 MB of memory for each worker',
+		$worker_memory > 0 && $worker_memory < $worker_limit,
+		$worker_memory > 0 ? sprintf('%.1f MB', $worker_memory / 1024) : 'no worker was seen');
+	target('staging with 1 job no slower than pg_restore',
+		$staging1 >= 1, sprintf '%.2f times as fast', $staging1);
+	target('staging with 2 jobs no slower than pg_restore -j2',
+		$staging2 >= 1, sprintf '%.2f times as fast', $staging2);
+	return;
+}
+
+sub target
+{
+	my ($what, $reached, $figure) = @_;
+
+	printf "  %-8s %-58s %s\n", $reached ? 'reached' : 'MISSED', $what, $figure;
+	return;
+}
+
+# The median over the rounds of what the one needs by what the other needs.
+sub ratio
+{
+	my ($one, $other, $what) = @_;
+
+	return median(map { $one->{$what}[$_] / $other->{$what}[$_] } 0 .. $rounds - 1);
+}
+
+sub median
+{
+	my @sorted = sort { $a <=> $b } @_;
+	my $middle = int(@sorted / 2);
+
+	return @sorted % 2 ? $sorted[$middle] : ($sorted[ $middle - 1 ] + $sorted[$middle]) / 2;
+}
+
+# ---- commands and files ----
+
+sub command
+{
+	my @command = @_;
+
+	system(@command) == 0 or die "failed: @command\n";
+	return;
+}
+
+# What a command prints.
+sub text_of
+{
+	my @command = @_;
+
+	open my $pipe, '-|', @command or die "could not run $command[0]: $!";
+	local $/;
+	my $text = <$pipe>;
+	close $pipe or die "failed: @command\n";
+	return $text;
+}
+
+# What a statement returns, without the last line end.
+sub sql
+{
+	my ($statement) = @_;
+	my $text = text_of('psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', $statement);
+
+	chomp $text;
+	return $text;
+}
+
+# Bytes of a file, or of all files in a directory.
+sub size_of
+{
+	my ($place) = @_;
+	my $bytes = 0;
+
+	find({ no_chdir => 1, wanted => sub { $bytes += -s $_ if -f $_ } }, $place);
+	return $bytes;
+}
+
+# undef when it is not there
+sub text_of_file
+{
+	my ($path) = @_;
+
+	open my $file, '<', $path or return;
+	local $/;
+	return scalar <$file>;
+}
+
+sub first_line
+{
+	my ($path) = @_;
+	my $text = text_of_file($path) // return;
+
+	return (split /\n/, $text)[0];
+}
