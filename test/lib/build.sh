@@ -38,5 +38,5 @@ build_all()
 # Every warning is an error here, and only here: other compilers know others.
 build_make()
 {
-	make -j"$(nproc)" COPT="${COPT--Werror}" PG_CONFIG="$PG_CONFIG" DESTDIR="$PRIVATE/prefix" "$@"
+	make -s -j"$(nproc)" COPT="${COPT--Werror}" PG_CONFIG="$PG_CONFIG" DESTDIR="$PRIVATE/prefix" "$@"
 }
