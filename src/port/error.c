@@ -107,9 +107,9 @@ pg_re_throw(void)
 
 /* ---- the parts of a report ---- */
 
-/* Formats with the errno of errstart(), so that %m means what it should. */
 static char *format(const char *fmt, va_list args) pg_attribute_printf(1, 0);
 
+/* Formats with the errno of errstart(), so that %m means what it should. */
 static char *
 format(const char *fmt, va_list args)
 {
