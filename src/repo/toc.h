@@ -49,6 +49,7 @@ typedef struct PgbToc
 	char	   *encoding;		/* from the ENCODING entry, or NULL */
 	int			count;
 	PgbTocEntry *entries;		/* in the archive's order */
+	PgbTocEntry **by_dump_id;	/* the same, sorted */
 } PgbToc;
 
 /*
