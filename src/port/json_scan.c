@@ -99,5 +99,9 @@ pgb_json_scan(const char *data, size_t length, const PgbJsonHandler *handler, vo
 	actions.scalar = scalar;
 
 	result = pg_parse_json(lex, &actions);
-	return result == JSON_SUCCESS ? NULL : json_errdetail(result, lex);
+	if (result == JSON_SUCCESS)
+		return NULL;
+
+	/* The parser's own words are not for programs before 17. */
+	return psprintf("Line %d is not JSON.", lex->line_number);
 }
