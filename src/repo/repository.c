@@ -99,7 +99,8 @@ pgb_repository_open_store(const char *location, bool create)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("directory \"%s\" is not a repository", store->location),
-				 errdetail("It has no file \"%s\".", PGB_FORMAT_NAME)));
+				 errdetail("It has no file \"%s\".", PGB_FORMAT_NAME),
+				 errhint("The first backup makes an empty directory a repository.")));
 	check_format(store);
 	return store;
 }

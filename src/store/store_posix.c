@@ -700,7 +700,8 @@ check_place(const char *location)
 			report(ERROR, "open directory", location);
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
-				 errmsg("repository \"%s\" does not exist", location)));
+				 errmsg("repository \"%s\" does not exist", location),
+				 errhint("The first backup makes it.")));
 	}
 	if (!S_ISDIR(st.st_mode))
 		ereport(ERROR,

@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli.h
+ *	  The pgbackup program: what its commands share.
+ *
+ * src/cli/cli.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_CLI_H
+#define PGB_CLI_H
+
+#include "io/json.h"
+#include "repo/repository.h"
+
+#define EXIT_USAGE	2
+
+/* What the command line asks for. */
+typedef struct CliOptions
+{
+	const char *repository;		/* absolute path */
+	uint64		cluster;		/* system identifier, or 0 for all */
+	bool		json;
+	int			nargs;			/* what follows the command and the options */
+	char	  **args;
+} CliOptions;
+
+typedef struct CliCommand
+{
+	const char *name;
+	const char *arguments;		/* for the help */
+	const char *description;
+	int			nargs;			/* exactly so many */
+	int			(*run) (const CliOptions *options); /* returns the exit status */
+} CliCommand;
+
+extern const CliCommand cli_list;
+extern const CliCommand cli_show;
+
+/* ---- repository (place.c) ---- */
+
+/* The absolute path of a directory's repository, as the server's default is. */
+extern char *cli_beside_data_directory(const char *data_directory);
+extern char *cli_absolute_path(const char *path);
+
+/*
+ * Opens the repository, with one PgbRepository for each cluster to look at,
+ * ended by NULL.
+ */
+extern PgbRepository **cli_open(const CliOptions *options);
+
+/* ---- text (text.c) ---- */
+
+/* "12 MB" and the like, palloc'd. */
+extern char *cli_size(uint64 bytes);
+
+/* "2026-02-19 15:30:00 UTC", "1h 02m", palloc'd. */
+extern char *cli_time(int64 moment);
+extern char *cli_duration(int64 micros);
+extern char *cli_number(uint64 number); /* "?" for PGB_ROWS_UNKNOWN */
+extern char *cli_lsn(uint64 lsn);
+
+/* The text without what would act on a terminal, palloc'd. */
+extern char *cli_printable(const char *text);
+
+/* A table of text with aligned columns. */
+typedef struct CliTable
+{
+	int			ncolumns;
+	const char *const *titles;	/* one that begins with '>' is aligned right */
+	int			nrows;
+	int			allocated;
+	char	 ***rows;
+} CliTable;
+
+extern void cli_table_init(CliTable *table, int ncolumns, const char *const *titles);
+
+/* Adds a row of ncolumns strings; NULL is an empty one. */
+extern void cli_table_add(CliTable *table, char *first,...);
+extern void cli_table_print(const CliTable *table);
+
+/* ---- JSON (describe.c) ---- */
+
+#define CLI_COMPLETE	"complete"
+#define CLI_DAMAGED		"damaged"
+
+/* The members that tell of a backup as a whole, in the open object. */
+extern void cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *manifest);
+extern void cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const char *id,
+								const char *damage);
+
+#endif							/* PGB_CLI_H */

@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * place.c
+ *	  Which repository, and which clusters in it.
+ *
+ * src/cli/place.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+#include "cli/cli.h"
+
+char *
+cli_absolute_path(const char *path)
+{
+	char	   *absolute = make_absolute_path(path);
+
+	if (absolute == NULL)		/* it has said why */
+		exit(1);
+	return absolute;
+}
+
+char *
+cli_beside_data_directory(const char *data_directory)
+{
+	return psprintf("%s-pgbackup", cli_absolute_path(data_directory));
+}
+
+PgbRepository **
+cli_open(const CliOptions *options)
+{
+	PgbStore   *store = pgb_repository_open_store(options->repository, false);
+	uint64	   *clusters = pgb_repository_clusters(store);
+	PgbRepository **opened;
+	int			count = 0;
+
+	while (clusters[count] != 0)
+		count++;
+	opened = palloc0((count + 1) * sizeof(PgbRepository *));
+
+	count = 0;
+	for (; *clusters != 0; clusters++)
+	{
+		if (options->cluster == 0 || options->cluster == *clusters)
+			opened[count++] = pgb_repository_open(options->repository, *clusters, false);
+	}
+	if (count == 0 && options->cluster != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("repository \"%s\" holds nothing of cluster " UINT64_FORMAT,
+						options->repository, options->cluster),
+				 errhint("pgbackup list without --cluster shows what it holds.")));
+	return opened;
+}

@@ -1,0 +1,226 @@
+/*-------------------------------------------------------------------------
+ *
+ * show.c
+ *	  pgbackup show: one backup, with what is in it.
+ *
+ * src/cli/show.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+#include "cli/cli.h"
+
+#define LATEST	"latest"
+
+/* ---- which backup ---- */
+
+static bool
+has_backup(PgbRepository *repository, const char *backup)
+{
+	int			count;
+	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
+
+	if (strcmp(backup, LATEST) == 0)
+		return count > 0;
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(entries[i].id, backup) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The one cluster that has the backup. */
+static PgbRepository *
+choose(PgbRepository **repositories, const CliOptions *options, const char *backup)
+{
+	PgbRepository *chosen = NULL;
+	StringInfoData holders;
+	int			count = 0;
+
+	initStringInfo(&holders);
+	for (; *repositories != NULL; repositories++)
+	{
+		if (!has_backup(*repositories, backup))
+			continue;
+		chosen = *repositories;
+		appendStringInfo(&holders, "%s" UINT64_FORMAT, count++ > 0 ? ", " : "",
+						 chosen->system_identifier);
+	}
+
+	if (count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 strcmp(backup, LATEST) == 0 ?
+				 errmsg("there is no backup in \"%s\"", options->repository) :
+				 errmsg("backup \"%s\" does not exist in \"%s\"", backup, options->repository),
+				 errhint("pgbackup list shows the backups that there are.")));
+	if (count > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+				 errmsg("several clusters have a backup \"%s\"", backup),
+				 errdetail("The clusters are: %s.", holders.data),
+				 errhint("Name the cluster with --cluster.")));
+	return chosen;
+}
+
+/* ---- for people ---- */
+
+static void
+print_fact(const char *name, const char *value)
+{
+	if (value != NULL)
+		printf("%-15s %s\n", name, cli_printable(value));
+}
+
+static void
+print_header(const PgbManifest *m)
+{
+	print_fact("Backup:", m->id);
+	print_fact("Kind:", pgb_kind_name(m->kind));
+	print_fact("Cluster:", psprintf(UINT64_FORMAT, m->system_identifier));
+	print_fact("Database:", m->database);
+	print_fact("Encoding:", m->encoding);
+	print_fact("Label:", m->label);
+	print_fact("Parent:", m->parent);
+	print_fact("As of:", psprintf("%s, LSN %s, timeline %u", cli_time(m->as_of),
+								  cli_lsn(m->start_lsn), m->timeline));
+	print_fact("Started:", cli_time(m->started_at));
+	print_fact("Finished:", psprintf("%s, after %s", cli_time(m->finished_at),
+									 cli_duration(m->finished_at - m->started_at)));
+	print_fact("Server:", psprintf("PostgreSQL %s", m->server_version));
+	print_fact("Made by:", psprintf("pgbackup %s", m->pgbackup_version));
+	print_fact("Options:", m->options);
+	print_fact("Content:", cli_size(m->raw_bytes));
+	print_fact("Stored:", psprintf("%s, zstd level %d", cli_size(m->stored_bytes),
+								   m->compression_level));
+}
+
+static void
+print_tables(const PgbManifest *m)
+{
+	static const char *const titles[] = {"SCHEMA", "TABLE", ">ROWS", ">CONTENT", ">STORED"};
+	CliTable	table;
+
+	if (m->ntables == 0)
+		return;
+	cli_table_init(&table, lengthof(titles), titles);
+	for (int i = 0; i < m->ntables; i++)
+	{
+		const PgbTable *t = &m->tables[i];
+
+		cli_table_add(&table, t->schema_name, t->table_name, cli_number(t->row_count),
+					  cli_size(t->raw_bytes), cli_size(t->stored_bytes));
+	}
+	printf("\n");
+	cli_table_print(&table);
+}
+
+static void
+print_files(const PgbManifest *m)
+{
+	static const char *const titles[] = {"FILE", ">FRAMES", ">CONTENT", ">STORED", "CRC-32C"};
+	CliTable	table;
+
+	cli_table_init(&table, lengthof(titles), titles);
+	for (int i = 0; i < m->nfiles; i++)
+	{
+		const PgbStoredFile *f = &m->files[i];
+
+		cli_table_add(&table, f->name, cli_number(f->frames.count), cli_size(f->raw_bytes),
+					  cli_size(f->stored_bytes), psprintf("%08x", f->crc));
+	}
+	printf("\n");
+	cli_table_print(&table);
+}
+
+static void
+show_as_text(const PgbManifest *manifest)
+{
+	print_header(manifest);
+	print_tables(manifest);
+	print_files(manifest);
+}
+
+/* ---- for programs ---- */
+
+static void
+describe_table(PgbJsonWriter *w, const PgbTable *table)
+{
+	pgb_json_inline_object(w, NULL);
+	pgb_json_string(w, "schema", table->schema_name);
+	pgb_json_string(w, "name", table->table_name);
+	if (table->row_count == PGB_ROWS_UNKNOWN)
+		pgb_json_null(w, "rows");
+	else
+		pgb_json_uint64(w, "rows", table->row_count);
+	pgb_json_uint64(w, "raw_bytes", table->raw_bytes);
+	pgb_json_uint64(w, "stored_bytes", table->stored_bytes);
+	pgb_json_string(w, "file", table->file);
+	pgb_json_end_inline_object(w);
+}
+
+static void
+describe_file(PgbJsonWriter *w, const PgbStoredFile *file)
+{
+	pgb_json_inline_object(w, NULL);
+	pgb_json_string(w, "name", file->name);
+	pgb_json_uint64(w, "frames", file->frames.count);
+	pgb_json_uint64(w, "raw_bytes", file->raw_bytes);
+	pgb_json_uint64(w, "stored_bytes", file->stored_bytes);
+	pgb_json_string(w, "crc32c", psprintf("%08x", file->crc));
+	pgb_json_end_inline_object(w);
+}
+
+static void
+show_as_json(const CliOptions *options, const PgbManifest *m)
+{
+	StringInfoData text;
+	PgbJsonWriter w;
+
+	initStringInfo(&text);
+	pgb_json_begin(&w, &text, true);
+	pgb_json_object(&w, NULL);
+	pgb_json_string(&w, "repository", options->repository);
+	cli_describe(&w, m->system_identifier, m);
+	if (m->options == NULL)
+		pgb_json_null(&w, "options");
+	else
+		pgb_json_value(&w, "options", pgb_json_parse(m->options, strlen(m->options), "options"));
+
+	pgb_json_array(&w, "tables");
+	for (int i = 0; i < m->ntables; i++)
+		describe_table(&w, &m->tables[i]);
+	pgb_json_end_array(&w);
+	pgb_json_array(&w, "files");
+	for (int i = 0; i < m->nfiles; i++)
+		describe_file(&w, &m->files[i]);
+	pgb_json_end_array(&w);
+
+	pgb_json_end_object(&w);
+	fputs(text.data, stdout);
+}
+
+/* ---- the command ---- */
+
+static int
+run(const CliOptions *options)
+{
+	const char *backup = options->args[0];
+	PgbRepository *repository = choose(cli_open(options), options, backup);
+	PgbManifest *manifest = pgb_catalog_get(repository, backup, PGB_ANY_KIND, NULL);
+
+	if (options->json)
+		show_as_json(options, manifest);
+	else
+		show_as_text(manifest);
+	return 0;
+}
+
+const CliCommand cli_show = {
+	.name = "show",
+	.arguments = " BACKUP",
+	.description = "show one backup, an id or \"latest\", and what it holds",
+	.nargs = 1,
+	.run = run,
+};
