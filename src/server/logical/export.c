@@ -31,6 +31,7 @@
 #include "server/logical/plan.h"
 #include "server/logical/worker.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -243,6 +244,7 @@ start_dump(PgbExport *export, const char *snapshot)
 	char	   *path = store->ops->local_path(store, export->dump_folder);
 
 	pgb_job_set_phase(export->job, PGB_PHASE_DUMPING_SCHEMA);
+	BecomeLockGroupLeader();	/* of pg_dump's session and the data workers */
 	export->dump = pgb_dump_start(export->job, export->options, snapshot, path);
 }
 

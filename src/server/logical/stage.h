@@ -1,0 +1,261 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage.h
+ *	  Staging: one table of a logical backup brought back beside the live ones.
+ *
+ * Everything happens in the caller's backend and transaction: the staged table
+ * is there when the function returns, and gone with the transaction if it is
+ * rolled back.
+ *
+ *	  stage.c          the SQL function, and the order of things
+ *	  stage_find.c     which table of the archive is meant
+ *	  stage_plan.c     which tables make it up: partitions, parents
+ *	  stage_role.c     who may, who owns it, and the schema it goes to
+ *	  stage_define.c   the archive's entries, one handler for each kind
+ *	  stage_rewrite.c  parse trees moved from the old names to the new ones
+ *	  stage_names.c    the new names
+ *	  stage_run.c      statements run, and what may fail alone
+ *	  stage_notes.c    what the caller is told at the end
+ *	  import.h         the rows
+ *
+ * src/server/logical/stage.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_STAGE_H
+#define PGB_STAGE_H
+
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+#include "repo/repository.h"
+#include "repo/toc.h"
+#include "utils/hsearch.h"
+
+#define PGB_RECOVERY_SCHEMA		"pgbackup_recovery"
+
+/* What the caller asked for. */
+typedef struct PgbStageRequest
+{
+	char	   *relation;		/* as it was written */
+	char	   *backup;			/* an id, or "latest" */
+	char	   *schema;			/* where to */
+	char	   *as_name;		/* or NULL */
+	bool		with_indexes;
+} PgbStageRequest;
+
+typedef enum PgbStagedRole
+{
+	PGB_STAGED_ROOT,			/* the table that was asked for */
+	PGB_STAGED_PARTITION,		/* of the root, at any depth */
+
+	/*
+	 * A parent by inheritance: created without rows, so that PostgreSQL itself
+	 * merges what the root inherits, and dropped at the end.
+	 */
+	PGB_STAGED_SCAFFOLD
+} PgbStagedRole;
+
+typedef struct PgbStagedTable
+{
+	PgbTocEntry *entry;			/* its definition */
+	PgbStagedRole role;
+	bool		partitioned;	/* has no rows of its own */
+	List	   *parents;		/* RangeVars: what it inherits from */
+	char	   *name;			/* in the new schema, once it is created */
+	Oid			oid;
+	List	   *checks;			/* Constraints that wait for the rows */
+	PgbTocEntry *data;			/* its TABLE DATA, or NULL */
+} PgbStagedTable;
+
+typedef struct PgbStage
+{
+	PgbStageRequest request;
+
+	/* where it comes from */
+	PgbRepository *repository;
+	PgbManifest *manifest;
+	PgbToc	   *toc;			/* names in the server's encoding, see
+								 * pgb_stage_text() for the rest */
+	int			encoding;		/* of the archive's text */
+
+	/* where it goes */
+	Oid			owner;
+	char	   *schema;
+	Oid			schema_oid;
+
+	List	   *tables;			/* of PgbStagedTable, in the archive's order */
+	PgbStagedTable *root;
+	HTAB	   *relations;		/* the archive's, by name: stage_find.c */
+	HTAB	   *entries;		/* of the archive that are ours: stage_plan.c */
+	HTAB	   *names;			/* old names to new ones: stage_names.c */
+	List	   *comments;		/* PgbPieces, for the end */
+	List	   *left_out;		/* Strings: parts of tables that do not come along */
+	List	   *notes;			/* for the caller: stage_notes.c */
+	uint64		row_count;
+} PgbStage;
+
+/* ---- the archive ---- */
+
+/* A text of the archive in the server's encoding; NULL stays NULL. */
+extern char *pgb_stage_text(const PgbStage *stage, const char *text);
+
+/*
+ * The statements of an entry's definition (or of another text of it), as the
+ * server's parser gives them.
+ */
+extern List *pgb_stage_parse(const PgbStage *stage, const char *definition);
+
+/* ---- stage_find.c ---- */
+
+/* A qualified name in the archive, as a hash key. */
+typedef struct PgbOldName
+{
+	NameData	schema;
+	NameData	name;
+} PgbOldName;
+
+extern PgbOldName pgb_old_name(const char *schema, const char *name);
+
+/*
+ * The TABLE entry that the request means, by the rules of SQL names.  Raises
+ * when there is none, several, or one that is not a table.
+ */
+extern PgbTocEntry *pgb_stage_find(PgbStage *stage);
+
+/* The entry that defines the table, view... of exactly this name, or NULL. */
+extern PgbTocEntry *pgb_stage_find_relation(const PgbStage *stage,
+											const char *schema, const char *name);
+
+/* Is it an entry of this kind ("TABLE", "INDEX"...)? */
+extern bool pgb_stage_is(const PgbTocEntry *entry, const char *desc);
+
+/* ---- stage_plan.c ---- */
+
+/* Fills stage->tables and stage->root; raises when the backup lacks what it takes. */
+extern void pgb_stage_plan(PgbStage *stage, PgbTocEntry *entry);
+
+/* The planned table that is defined by an entry, or NULL. */
+extern PgbStagedTable *pgb_stage_table(const PgbStage *stage, int dump_id);
+
+/* The first planned table on which an entry depends, or NULL. */
+extern PgbStagedTable *pgb_stage_table_of(const PgbStage *stage, const PgbTocEntry *entry);
+
+/*
+ * An entry is ours when it depends on one that is: the tables of the plan, and
+ * what has been added since.
+ */
+extern void pgb_stage_add_entry(PgbStage *stage, const PgbTocEntry *entry, PgbStagedTable *table);
+extern bool pgb_stage_is_ours(const PgbStage *stage, const PgbTocEntry *entry);
+
+
+/* ---- stage_role.c ---- */
+
+/* May the caller stage it, and who will own it? */
+extern void pgb_stage_authorize(PgbStage *stage);
+
+/* Finds the schema, or makes it if it is the recovery schema. */
+extern void pgb_stage_open_schema(PgbStage *stage);
+
+/* What pgb_stage_become_owner() changed. */
+typedef struct PgbStageIdentity
+{
+	Oid			user;
+	int			security_context;
+	int			guc_level;
+} PgbStageIdentity;
+
+/*
+ * From here on everything runs as the owner, in a security-restricted operation
+ * and with the settings that an archive expects.  The end of the
+ * (sub)transaction undoes it as well.
+ */
+extern void pgb_stage_become_owner(PgbStage *stage, PgbStageIdentity *caller);
+extern void pgb_stage_become_caller(const PgbStageIdentity *caller);
+
+/* ---- stage_define.c ---- */
+
+extern void pgb_stage_create_tables(PgbStage *stage);
+extern void pgb_stage_load_tables(PgbStage *stage);
+extern void pgb_stage_add_checks(PgbStage *stage);
+extern void pgb_stage_add_keys_and_indexes(PgbStage *stage);
+extern void pgb_stage_add_comments(PgbStage *stage);
+extern void pgb_stage_drop_scaffolds(PgbStage *stage);
+
+/* ---- stage_names.c ---- */
+
+extern void pgb_stage_names_init(PgbStage *stage);
+
+/* A name that no relation and no type of the schema has: this one if possible. */
+extern char *pgb_stage_free_name(const PgbStage *stage, const char *wanted);
+
+/* The name of a staged table; raises when that of the root is taken. */
+extern char *pgb_stage_table_name(const PgbStage *stage, const PgbStagedTable *table);
+
+extern void pgb_stage_add_name(PgbStage *stage, const char *old_schema, const char *old_name,
+							   const char *name, PgbStagedTable *table);
+
+/* NULL when nothing of that old name has been staged; table may be NULL. */
+extern const char *pgb_stage_new_name(const PgbStage *stage, const char *old_schema,
+									  const char *old_name, PgbStagedTable **table);
+
+/* ---- stage_rewrite.c ---- */
+
+/*
+ * Each changes a parse tree in place.  Those that give a boolean say whether
+ * the object is one that has been staged; if not, nothing is changed.
+ */
+extern bool pgb_rewrite_relation(const PgbStage *stage, RangeVar *relation,
+								 PgbStagedTable **table);
+
+/* A qualified name as Strings, with trailing more parts after the relation's. */
+extern bool pgb_rewrite_name(const PgbStage *stage, List *name, int trailing);
+
+/*
+ * An expression over the columns of one table: whole-row references to it,
+ * and regclass constants.
+ */
+extern void pgb_rewrite_expression(const PgbStage *stage, const PgbStagedTable *table, Node *expression);
+extern void pgb_rewrite_constraint(const PgbStage *stage, const PgbStagedTable *table, Constraint *constraint);
+extern void pgb_rewrite_index_elements(const PgbStage *stage, const PgbStagedTable *table, List *elements);
+
+/* ---- stage_run.c ---- */
+
+/* Something that can be staged or left out as one thing. */
+typedef struct PgbPiece
+{
+	char	   *title;			/* for messages: index "orders_pkey" */
+	List	   *statements;
+	char	   *source;			/* their text, for the parser's error positions */
+} PgbPiece;
+
+extern PgbPiece *pgb_piece(char *title, List *statements, char *source);
+
+/* Runs the statements of a piece, each on a copy of its tree. */
+extern void pgb_stage_run(const PgbPiece *piece);
+
+/*
+ * The same in a subtransaction.  Returns NULL, or the error if it concerns only
+ * the piece (something it needs is missing, data violates it...).  Everything else
+ * (a cancel, no memory, a full disk...) is raised.
+ */
+extern ErrorData *pgb_stage_try(const PgbPiece *piece);
+
+/* Tries a piece; when it fails, makes a note of it.  Returns whether it was staged. */
+extern bool pgb_stage_try_or_note(PgbStage *stage, int elevel, const PgbPiece *piece);
+
+/* The same with many pieces that rarely fail: all in one subtransaction first. */
+extern void pgb_stage_try_all(PgbStage *stage, int elevel, List *pieces);
+
+/* ---- stage_notes.c ---- */
+
+/* Remembers a NOTICE or WARNING for the end, when the caller's settings are back. */
+extern void pgb_stage_note(PgbStage *stage, int elevel, const char *format,...) pg_attribute_printf(3, 4);
+
+/* Names what belongs to the tables and does not come along. */
+extern void pgb_stage_note_left_out(PgbStage *stage);
+extern void pgb_stage_leave_out(PgbStage *stage, const char *what);
+
+/* Tells the caller. */
+extern void pgb_stage_report(PgbStage *stage);
+
+#endif							/* PGB_STAGE_H */

@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage_run.c
+ *	  The statements of a staged table run, and what may fail alone.
+ *
+ * A definition can need what the database no longer has.  The rows must come
+ * back even so: a default, a constraint or an index is tried in a subtransaction
+ * of its own, and left out with a note when it fails.
+ *
+ * src/server/logical/stage_run.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "access/xact.h"
+#include "server/logical/stage.h"
+#include "tcop/utility.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+PgbPiece *
+pgb_piece(char *title, List *statements, char *source)
+{
+	PgbPiece   *piece = palloc(sizeof(PgbPiece));
+
+	piece->title = title;
+	piece->statements = statements;
+	piece->source = source;
+	return piece;
+}
+
+/*
+ * An error position counts in the archive's text, not in the caller's query.
+ */
+static void
+move_error_position(void *arg)
+{
+	const char *source = arg;
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(source);
+	}
+}
+
+static void
+run_statement(Node *statement, char *source)
+{
+	PlannedStmt *planned = makeNode(PlannedStmt);
+	ErrorContextCallback callback;
+
+	planned->commandType = CMD_UTILITY;
+	planned->utilityStmt = copyObject(statement);
+	planned->stmt_location = -1;
+
+	callback.callback = move_error_position;
+	callback.arg = source;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	ProcessUtility(planned, source, false, PROCESS_UTILITY_QUERY, NULL, NULL,
+				   None_Receiver, NULL);
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+
+	error_context_stack = callback.previous;
+}
+
+void
+pgb_stage_run(const PgbPiece *piece)
+{
+	ListCell   *lc;
+
+	foreach(lc, piece->statements)
+	{
+		CHECK_FOR_INTERRUPTS();
+		run_statement(lfirst(lc), piece->source);
+	}
+}
+
+/*
+ * Is it the fault of what was run, and not of the server, the session or the
+ * machine?  A list of what is, so that the unknown is raised.
+ */
+static bool
+concerns_only_the_piece(const ErrorData *error)
+{
+	if (error->elevel != ERROR)
+		return false;
+
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_FEATURE_NOT_SUPPORTED:
+		case ERRCODE_DATA_EXCEPTION:
+		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+		case ERRCODE_WITH_CHECK_OPTION_VIOLATION:
+		case ERRCODE_EXTERNAL_ROUTINE_EXCEPTION:
+		case ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION:
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+		case ERRCODE_PLPGSQL_ERROR:
+			/* this one is of that category, but another session's doing */
+			return error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE;
+		case ERRCODE_INVALID_CATALOG_NAME:
+		case ERRCODE_INVALID_SCHEMA_NAME:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Runs the pieces in one subtransaction. */
+static ErrorData *
+try_pieces(List *pieces)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+
+	PG_TRY();
+	{
+		ListCell   *lc;
+
+		foreach(lc, pieces)
+			pgb_stage_run(lfirst(lc));
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+
+	if (error != NULL && !concerns_only_the_piece(error))
+		ReThrowError(error);
+	return error;
+}
+
+ErrorData *
+pgb_stage_try(const PgbPiece *piece)
+{
+	return try_pieces(list_make1(unconstify(PgbPiece *, piece)));
+}
+
+bool
+pgb_stage_try_or_note(PgbStage *stage, int elevel, const PgbPiece *piece)
+{
+	ErrorData  *error = pgb_stage_try(piece);
+
+	if (error == NULL)
+		return true;
+	pgb_stage_note(stage, elevel, "%s is not staged: %s", piece->title, error->message);
+	return false;
+}
+
+void
+pgb_stage_try_all(PgbStage *stage, int elevel, List *pieces)
+{
+	ListCell   *lc;
+
+	if (pieces == NIL || try_pieces(pieces) == NULL)
+		return;
+
+	foreach(lc, pieces)
+		(void) pgb_stage_try_or_note(stage, elevel, lfirst(lc));
+}
