@@ -79,9 +79,8 @@ say "And what is in it?"
 sql "SELECT schema_name, table_name, row_count, raw_bytes, stored_bytes
 FROM pgbackup_contents();"
 
-repository=$(value "SHOW pgbackup.repository")
-say "The same list without the server: the repository describes itself."
-command_line pgbackup list "--repository=$repository"
+say "The same list from the repository alone, without asking the server (PGDATA says where it is)."
+command_line pgbackup list
 
 say "The orders as they are now, so that nobody has to take our word for it later."
 show_rows_and_hash shop.orders
