@@ -21,21 +21,25 @@ pgb_backup_open_file(PgbRepository *repository, const PgbManifest *manifest,
 	PgbStore   *store = repository->store;
 	char	   *name = pgb_backup_object(repository->system_identifier, manifest->id, file->name);
 	PgbStat		stat;
+	PgbObject  *object;
+	uint64		size;
 
 	if (!store->ops->stat(store, name, &stat))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("file \"%s\" of backup \"%s\" is missing", file->name, manifest->id),
 				 errhint(HINT_OTHER_BACKUP)));
-	if (stat.size != file->stored_bytes)
+	object = store->ops->open(store, name);
+	size = store->ops->size(object);
+	if (size != file->stored_bytes)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("file \"%s\" of backup \"%s\" is damaged", file->name, manifest->id),
 				 errdetail("It is %llu bytes long, but should be %llu.",
-						   (unsigned long long) stat.size,
+						   (unsigned long long) size,
 						   (unsigned long long) file->stored_bytes),
 				 errhint(HINT_OTHER_BACKUP)));
-	return store->ops->open(store, name);
+	return object;
 }
 
 char *

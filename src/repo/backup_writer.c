@@ -144,18 +144,16 @@ pgb_backup_describe(PgbBackupWriter *writer, const char *object, PgbStoredFile *
 	PgbStore   *store = writer->repository->store;
 	char	   *name = pgb_backup_writer_name(writer, object);
 	PgbObject  *stored = store->ops->open(store, name);
+	uint64		size = store->ops->size(stored);
 	char	   *buffer = palloc(READ_SIZE);
-	PgbStat		stat = {0};
-
-	store->ops->stat(store, name, &stat);
 
 	memset(file, 0, sizeof(PgbStoredFile));
 	file->name = pstrdup(object);
-	file->stored_bytes = stat.size;
-	file->raw_bytes = stat.size;
-	for (uint64 offset = 0; offset < stat.size;)
+	file->stored_bytes = size;
+	file->raw_bytes = size;
+	for (uint64 offset = 0; offset < size;)
 	{
-		size_t		piece = Min(READ_SIZE, stat.size - offset);
+		size_t		piece = Min(READ_SIZE, size - offset);
 
 		CHECK_FOR_INTERRUPTS();
 		store->ops->read_at(stored, offset, buffer, piece);

@@ -29,23 +29,21 @@ char *
 pgb_store_read_all(PgbStore *store, const char *name, uint64 limit, size_t *length)
 {
 	PgbObject  *object = store->ops->open(store, name);
-	PgbStat		stat;
+	uint64		size = store->ops->size(object);
 	char	   *data;
 
-	if (!store->ops->stat(store, name, &stat))
-		stat.size = 0;
-	if (stat.size > limit)
+	if (size > limit)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("\"%s\" in \"%s\" is too large", name, store->location),
 				 errdetail("It is %llu bytes long, but no more than %llu are expected.",
-						   (unsigned long long) stat.size, (unsigned long long) limit)));
+						   (unsigned long long) size, (unsigned long long) limit)));
 
-	data = palloc_extended(stat.size + 1, MCXT_ALLOC_HUGE);
-	store->ops->read_at(object, 0, data, stat.size);
-	data[stat.size] = '\0';
+	data = palloc_extended(size + 1, MCXT_ALLOC_HUGE);
+	store->ops->read_at(object, 0, data, size);
+	data[size] = '\0';
 	store->ops->close(object);
 
-	*length = stat.size;
+	*length = size;
 	return data;
 }

@@ -53,6 +53,7 @@ typedef struct PgbStoreOps
 	 */
 	void		(*read_at) (PgbObject *object, uint64 offset, void *data, size_t length);
 	void		(*write_at) (PgbObject *object, uint64 offset, const void *data, size_t length);
+	uint64		(*size) (PgbObject *object);
 	void		(*close) (PgbObject *object);
 
 	/* Store a whole small object: it appears complete and durable, or not at all. */

@@ -309,6 +309,17 @@ posix_write_at(PgbObject *base, uint64 offset, const void *data, size_t length)
 	note_write(object, (off_t) offset, (off_t) (offset + length));
 }
 
+static uint64
+posix_size(PgbObject *base)
+{
+	PosixObject *object = (PosixObject *) base;
+	struct stat st;
+
+	if (fstat(object->fd, &st) != 0)
+		report(ERROR, "examine", object->path);
+	return (uint64) st.st_size;
+}
+
 static void
 posix_close(PgbObject *base)
 {
@@ -676,6 +687,7 @@ static const PgbStoreOps posix_ops = {
 	.attach = posix_attach,
 	.read_at = posix_read_at,
 	.write_at = posix_write_at,
+	.size = posix_size,
 	.close = posix_close,
 	.put = posix_put,
 	.stat = posix_stat,
