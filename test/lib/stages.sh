@@ -120,7 +120,7 @@ names_of_tap()
 run_unit()
 {
 	PERL_TEST_HARNESS_DUMP_TAP="$stage_dir/raw" \
-		make -C test/unit "$1" PG_CONFIG="$PG_CONFIG" UNIT_BUILD="$stage_dir/build"
+		make -s -j"$(nproc)" -C test/unit "$1" PG_CONFIG="$PG_CONFIG" UNIT_BUILD="$stage_dir/build"
 }
 
 run_regress()
