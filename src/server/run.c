@@ -13,7 +13,6 @@
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "server/compat.h"
 #include "server/guc.h"
 #include "server/options.h"
@@ -112,9 +111,7 @@ label_argument(FunctionCallInfo fcinfo, int number)
 				 errmsg("the label is too long"),
 				 errdetail("It has %zu bytes, and at most %d are possible.",
 						   strlen(label), MAX_LABEL_LENGTH)));
-
-	/* the manifest is UTF-8 whatever the database is */
-	return pg_server_to_any(label, strlen(label), PG_UTF8);
+	return label;
 }
 
 static PgbRunOptions *

@@ -22,7 +22,6 @@
 #include "io/digest.h"
 #include "mb/pg_wchar.h"
 #include "pgstat.h"
-#include "replication/walreceiver.h"
 #include "server/compat.h"
 #include "server/guc.h"
 #include "server/logical/dump.h"
@@ -131,8 +130,10 @@ open_backup(PgbExport *export)
 	export->writer = pgb_backup_begin(export->repository, PGB_LOGICAL);
 	export->dump_folder = pgb_backup_writer_name(export->writer, DUMP_FOLDER);
 	pgb_job_set_backup_id(export->job, export->writer->id);
+	pgstat_report_activity(STATE_RUNNING, psprintf("making backup %s", export->writer->id));
 }
 
+/* A manifest is UTF-8 whatever the database is. */
 static char *
 to_utf8(const char *text)
 {
@@ -147,13 +148,13 @@ begin_manifest(PgbExport *export)
 	strlcpy(m->id, export->writer->id, PGB_ID_SIZE);
 	m->kind = PGB_LOGICAL;
 	m->system_identifier = GetSystemIdentifier();
-	m->label = export->options->label;
+	m->label = to_utf8(export->options->label);
 	m->server_version = pstrdup(GetConfigOption("server_version", false, false));
 	m->server_version_num = PG_VERSION_NUM;
 	m->pgbackup_version = PGBACKUP_VERSION;
 	m->started_at = GetCurrentTimestamp();
 	m->compression_level = export->options->level;
-	m->options = pgb_options_to_json(export->options);
+	m->options = to_utf8(pgb_options_to_json(export->options));
 	m->encoding = pstrdup(GetDatabaseEncodingName());
 	export->manifest = m;
 }

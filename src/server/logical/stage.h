@@ -11,7 +11,8 @@
  *	  stage_find.c     which table of the archive is meant
  *	  stage_plan.c     which tables make it up: partitions, parents
  *	  stage_role.c     who may, who owns it, and the schema it goes to
- *	  stage_define.c   the archive's entries, one handler for each kind
+ *	  stage_archive.c  the archive's texts and statements
+ *	  stage_entry.h    the archive's entries, one handler for each kind
  *	  stage_rewrite.c  parse trees moved from the old names to the new ones
  *	  stage_names.c    the new names
  *	  stage_run.c      statements run, and what may fail alone
@@ -94,16 +95,22 @@ typedef struct PgbStage
 	uint64		row_count;
 } PgbStage;
 
-/* ---- the archive ---- */
+/* ---- stage_archive.c ---- */
+
+/* Finds the backup and reads its table of contents. */
+extern void pgb_stage_open_archive(PgbStage *stage);
 
 /* A text of the archive in the server's encoding; NULL stays NULL. */
 extern char *pgb_stage_text(const PgbStage *stage, const char *text);
 
 /*
- * The statements of an entry's definition (or of another text of it), as the
- * server's parser gives them.
+ * The statements of a text of the archive, as the server's parser gives them: at
+ * least one (anything else raises ERRCODE_DATA_CORRUPTED).
  */
-extern List *pgb_stage_parse(const PgbStage *stage, const char *definition);
+extern List *pgb_stage_parse(const PgbStage *stage, const char *text);
+
+/* The old name of a table for messages: schema.name, quoted where needed. */
+extern char *pgb_stage_old_name(const PgbTocEntry *entry);
 
 /* ---- stage_find.c ---- */
 
@@ -172,14 +179,14 @@ typedef struct PgbStageIdentity
 extern void pgb_stage_become_owner(PgbStage *stage, PgbStageIdentity *caller);
 extern void pgb_stage_become_caller(const PgbStageIdentity *caller);
 
-/* ---- stage_define.c ---- */
+/* ---- stage_entry.h: the steps, in their order ---- */
 
 extern void pgb_stage_create_tables(PgbStage *stage);
 extern void pgb_stage_load_tables(PgbStage *stage);
 extern void pgb_stage_add_checks(PgbStage *stage);
-extern void pgb_stage_add_keys_and_indexes(PgbStage *stage);
-extern void pgb_stage_add_comments(PgbStage *stage);
+extern void pgb_stage_add_constraints_and_indexes(PgbStage *stage);
 extern void pgb_stage_drop_scaffolds(PgbStage *stage);
+extern void pgb_stage_add_comments(PgbStage *stage);
 
 /* ---- stage_names.c ---- */
 

@@ -10,7 +10,7 @@
  */
 #include "port/port.h"
 
-#include "server/logical/stage.h"
+#include "server/logical/stage_entry.h"
 
 /* An entry of the archive that is ours. */
 typedef struct OurEntry
@@ -66,14 +66,21 @@ depends_on(const PgbTocEntry *entry, int dump_id)
 	return false;
 }
 
+static bool
+is_relation(const RangeVar *relation, const PgbTocEntry *entry)
+{
+	return relation->schemaname != NULL &&
+		strcmp(relation->schemaname, entry->schema_name) == 0 &&
+		strcmp(relation->relname, entry->tag) == 0;
+}
+
 /* The CREATE TABLE of an entry. */
 static CreateStmt *
 parse_definition(const PgbStage *stage, const PgbTocEntry *entry)
 {
-	List	   *statements = pgb_stage_parse(stage, entry->defn);
-	CreateStmt *create = statements == NIL ? NULL : linitial(statements);
+	CreateStmt *create = linitial(pgb_stage_parse(stage, entry->defn));
 
-	if (create == NULL || !IsA(create, CreateStmt))
+	if (!IsA(create, CreateStmt))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("backup \"%s\" has no CREATE TABLE for table \"%s\"",
@@ -136,21 +143,14 @@ plan_parents(PgbStage *stage, PgbStagedTable *child)
 static RangeVar *
 attached_to(const PgbStage *stage, const PgbTocEntry *attach, const PgbTocEntry *parent)
 {
-	List	   *statements = pgb_stage_parse(stage, attach->defn);
-	AlterTableStmt *alter = statements == NIL ? NULL : linitial(statements);
-	AlterTableCmd *command;
+	AlterTableStmt *alter = linitial(pgb_stage_parse(stage, attach->defn));
+	AlterTableCmd *command = pgb_only_command((Node *) alter, AT_AttachPartition);
 	RangeVar   *partition;
 
-	if (alter == NULL || !IsA(alter, AlterTableStmt) || list_length(alter->cmds) != 1)
+	if (command == NULL)
 		return NULL;
-	command = linitial_node(AlterTableCmd, alter->cmds);
-	if (command->subtype != AT_AttachPartition)
-		return NULL;
-
 	partition = castNode(PartitionCmd, command->def)->name;
-	if (alter->relation->schemaname == NULL || partition->schemaname == NULL ||
-		strcmp(alter->relation->schemaname, parent->schema_name) != 0 ||
-		strcmp(alter->relation->relname, parent->tag) != 0)
+	if (partition->schemaname == NULL || !is_relation(alter->relation, parent))
 		return NULL;
 	return partition;
 }
@@ -204,11 +204,7 @@ note_children(PgbStage *stage, const PgbStagedTable *parent)
 			continue;
 		foreach(lc, parse_definition(stage, entry)->inhRelations)
 		{
-			RangeVar   *of = lfirst_node(RangeVar, lc);
-
-			if (of->schemaname != NULL &&
-				strcmp(of->schemaname, parent->entry->schema_name) == 0 &&
-				strcmp(of->relname, parent->entry->tag) == 0)
+			if (is_relation(lfirst_node(RangeVar, lc), parent->entry))
 				appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
 								 pgb_stage_old_name(entry));
 		}

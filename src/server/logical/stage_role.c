@@ -23,6 +23,7 @@
 #include "nodes/makefuncs.h"
 #include "server/compat.h"
 #include "server/logical/stage.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -112,10 +113,16 @@ open_recovery_schema(Oid owner)
 	if (OidIsValid(schema) && may_create_in(schema, owner))
 		return schema;
 
+	/*
+	 * Of two sessions that both lack it, one waits and then finds what the
+	 * other has made.  No object has this OID: the lock is on the making.
+	 */
+	LockDatabaseObject(NamespaceRelationId, InvalidOid, 0, ShareUpdateExclusiveLock);
+
 	GetUserIdAndSecContext(&user, &security_context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
 						   security_context | SECURITY_LOCAL_USERID_CHANGE);
-	if (!OidIsValid(schema))
+	if (!OidIsValid(get_namespace_oid(PGB_RECOVERY_SCHEMA, true)))
 		create_recovery_schema();
 	schema = get_namespace_oid(PGB_RECOVERY_SCHEMA, false);
 	if (!may_create_in(schema, owner))

@@ -269,6 +269,17 @@ choose_range(BlockNumber nblocks, int jobs)
 	return Min(Max(range, MIN_RANGE_BLOCKS), MAX_RANGE_BLOCKS);
 }
 
+/* More workers than there are ranges would find nothing to do. */
+static int
+count_workers(const PgbPlan *plan, int jobs)
+{
+	int			ranges = 0;
+
+	for (int i = 0; i < plan->count && ranges < jobs; i++)
+		ranges += (plan->tables[i].nblocks + MIN_RANGE_BLOCKS - 1) / MIN_RANGE_BLOCKS;
+	return Min(ranges, jobs);
+}
+
 static void
 fill_shared(Shared *shared, const PgbPlan *plan, const PgbExportTarget *target, int jobs)
 {
@@ -389,16 +400,20 @@ pgb_export_tables(const PgbPlan *plan, const PgbExportTarget *target, int jobs,
 	Size		shared_size;
 	shm_mq_handle **queues;
 
+	jobs = count_workers(plan, jobs);
+	if (jobs == 0)
+		return;
+
 	EnterParallelMode();
 	pcxt = CreateParallelContext("pgbackup", "pgb_export_worker_main", jobs);
 	shared_size = add_size(offsetof(Shared, tables), mul_size(sizeof(SharedTable), plan->count));
 	shm_toc_estimate_chunk(&pcxt->estimator, shared_size);
-	shm_toc_estimate_chunk(&pcxt->estimator, mul_size(QUEUE_SIZE, Max(jobs, 1)));
+	shm_toc_estimate_chunk(&pcxt->estimator, mul_size(QUEUE_SIZE, jobs));
 	shm_toc_estimate_keys(&pcxt->estimator, 2);
 	InitializeParallelDSM(pcxt);
 
 	shared = shm_toc_allocate(pcxt->toc, shared_size);
-	fill_shared(shared, plan, target, Max(jobs, 1));
+	fill_shared(shared, plan, target, jobs);
 	shm_toc_insert(pcxt->toc, KEY_SHARED, shared);
 	queues = create_queues(pcxt);
 
