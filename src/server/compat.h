@@ -16,9 +16,39 @@
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#else
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_tablespace.h"
+#include "utils/acl.h"
 #endif
 
 /* The relation's file number, which a rewrite or a TRUNCATE changes. */
 #define pgb_relation_filenode(rel)	((rel)->rd_rel->relfilenode)
+
+/*
+ * One function for the permissions on all classes of objects; before 16 there is
+ * one for each.
+ */
+#if PG_VERSION_NUM >= 160000
+#define pgb_object_aclcheck(class, object, role, mode) \
+	object_aclcheck(class, object, role, mode)
+#else
+static inline AclResult
+pgb_object_aclcheck(Oid class, Oid object, Oid role, AclMode mode)
+{
+	if (class == NamespaceRelationId)
+		return pg_namespace_aclcheck(object, role, mode);
+	Assert(class == TableSpaceRelationId);
+	return pg_tablespace_aclcheck(object, role, mode);
+}
+#endif
+
+/* Does a table have generated columns, stored or (since 18) virtual? */
+#if PG_VERSION_NUM >= 180000
+#define pgb_has_generated(constr) \
+	((constr)->has_generated_stored || (constr)->has_generated_virtual)
+#else
+#define pgb_has_generated(constr)	((constr)->has_generated_stored)
+#endif
 
 #endif							/* PGB_COMPAT_H */

@@ -10,6 +10,7 @@
 #include "port/port.h"
 
 #include "catalog/namespace.h"
+#include "mb/pg_wchar.h"
 #include "nodes/value.h"
 #include "server/logical/stage.h"
 #include "utils/builtins.h"
@@ -100,6 +101,20 @@ pgb_stage_find_relation(const PgbStage *stage, const char *schema, const char *n
 	return relation == NULL ? NULL : relation->entry;
 }
 
+static void
+check_database(const PgbStage *stage, const char *name)
+{
+	/* text of a manifest is UTF-8 */
+	char	   *database = stage->manifest->database == NULL ? "" :
+		pg_any_to_server(stage->manifest->database, strlen(stage->manifest->database), PG_UTF8);
+
+	if (strcmp(name, database) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("backup \"%s\" is of database \"%s\", not of \"%s\"",
+						stage->manifest->id, database, name)));
+}
+
 /* Splits the caller's name; a database in it must be the one of the backup. */
 static void
 split_name(PgbStage *stage, char **schema, char **name)
@@ -110,13 +125,7 @@ split_name(PgbStage *stage, char **schema, char **name)
 	switch (list_length(parts))
 	{
 		case 3:
-			if (stage->manifest->database != NULL &&
-				strcmp(strVal(linitial(parts)), stage->manifest->database) != 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_NAME),
-						 errmsg("backup \"%s\" is of database \"%s\", not of \"%s\"",
-								stage->manifest->id, stage->manifest->database,
-								strVal(linitial(parts)))));
+			check_database(stage, strVal(linitial(parts)));
 			parts = list_delete_first(parts);
 			/* FALLTHROUGH */
 		case 2:

@@ -95,8 +95,8 @@ grant_recovery_schema(Oid role)
 static bool
 may_create_in(Oid schema, Oid role)
 {
-	return pgb_schema_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK &&
-		pgb_schema_aclcheck(schema, role, ACL_CREATE) == ACLCHECK_OK;
+	return pgb_object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK &&
+		pgb_object_aclcheck(NamespaceRelationId, schema, role, ACL_CREATE) == ACLCHECK_OK;
 }
 
 /*

@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * import_parallel.c
+ *	  The leader of a parallel import: it inserts what workers have parsed.
+ *
+ * A worker of PostgreSQL's parallel query sees the table that this transaction has
+ * just created, but may not write to it.  So the workers do everything up to the
+ * finished tuple, and the tuples come to this process in batches, each of which is
+ * inserted as it lies in the message, without a copy.
+ *
+ * src/server/logical/import_parallel.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "access/heapam.h"
+#include "access/heaptoast.h"
+#include "access/parallel.h"
+#include "access/tableam.h"
+#include "access/toast_internals.h"
+#include "access/xact.h"
+#include "executor/tuptable.h"
+#include "server/compat.h"
+#include "server/logical/import.h"
+#include "storage/latch.h"
+#include "storage/shm_mq.h"
+#include "utils/rel.h"
+#include "utils/wait_event.h"
+
+/* What the insertion of a batch needs. */
+typedef struct Inserter
+{
+	Relation	relation;
+	CommandId	command;
+	BulkInsertState bulk;
+	MemoryContext batch_context;	/* reset after each batch */
+	uint64		rows;
+
+	Datum	   *values;			/* of one tuple */
+	bool	   *nulls;
+	int			nslots;			/* that are made; as many as were ever needed */
+	TupleTableSlot *slots[PGB_IMPORT_BATCH_ROWS];
+	HeapTupleData tuples[PGB_IMPORT_BATCH_ROWS];
+} Inserter;
+
+/* Workers, and the ends of their queues that are still open. */
+typedef struct Workers
+{
+	ParallelContext *pcxt;
+	int			count;
+	shm_mq_handle **queues;
+	int			next;			/* in turn */
+} Workers;
+
+/* ---- insertion ---- */
+
+/* The table is new: nobody else looks for space in it. */
+#define INSERT_OPTIONS	TABLE_INSERT_SKIP_FSM
+
+static Inserter *
+inserter_create(Relation relation)
+{
+	Inserter   *inserter = palloc0(sizeof(Inserter));
+	int			natts = RelationGetDescr(relation)->natts;
+
+	inserter->relation = relation;
+	inserter->command = GetCurrentCommandId(true);
+	inserter->bulk = GetBulkInsertState();
+
+	/* a first block that is kept, lest memory go to and fro with each batch */
+	inserter->batch_context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup batch",
+													0, 1024 * 1024, 8 * 1024 * 1024);
+	inserter->values = palloc(natts * sizeof(Datum));
+	inserter->nulls = palloc(natts * sizeof(bool));
+	return inserter;
+}
+
+static void
+inserter_finish(Inserter *inserter)
+{
+	for (int n = 0; n < inserter->nslots; n++)
+		ExecDropSingleTupleTableSlot(inserter->slots[n]);
+	FreeBulkInsertState(inserter->bulk);
+	table_finish_bulk_insert(inserter->relation, INSERT_OPTIONS);
+	MemoryContextDelete(inserter->batch_context);
+}
+
+/*
+ * Values that alone are larger than a tuple should be go out of line here.  The
+ * workers have compressed them; PostgreSQL's own toaster would first compress the
+ * small values beside them, which it does not when it compresses the large ones
+ * itself.
+ */
+static HeapTuple
+push_out_large_values(Inserter *inserter, HeapTuple tuple)
+{
+	Relation	relation = inserter->relation;
+	TupleDesc	desc = RelationGetDescr(relation);
+	Size		limit = RelationGetToastTupleTarget(relation, TOAST_TUPLE_TARGET) -
+		tuple->t_data->t_hoff;
+	bool		changed = false;
+
+	heap_deform_tuple(tuple, desc, inserter->values, inserter->nulls);
+	for (int n = 0; n < desc->natts; n++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, n);
+
+		if (inserter->nulls[n] || attribute->attlen != -1 ||
+			(attribute->attstorage != TYPSTORAGE_EXTENDED &&
+			 attribute->attstorage != TYPSTORAGE_EXTERNAL) ||
+			VARSIZE_ANY(DatumGetPointer(inserter->values[n])) <= limit)
+			continue;
+		inserter->values[n] = toast_save_datum(relation, inserter->values[n], NULL, INSERT_OPTIONS);
+		changed = true;
+	}
+	return changed ? heap_form_tuple(desc, inserter->values, inserter->nulls) : tuple;
+}
+
+static TupleTableSlot *
+inserter_slot(Inserter *inserter, int number)
+{
+	if (number == inserter->nslots)
+	{
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(inserter));
+
+		inserter->slots[inserter->nslots++] =
+			MakeSingleTupleTableSlot(RelationGetDescr(inserter->relation), &TTSOpsHeapTuple);
+		MemoryContextSwitchTo(old);
+	}
+	return inserter->slots[number];
+}
+
+static void
+insert_batch(Inserter *inserter, char *batch, Size length)
+{
+	MemoryContext old = MemoryContextSwitchTo(inserter->batch_context);
+	bool		has_toast = OidIsValid(inserter->relation->rd_rel->reltoastrelid);
+	char	   *end = batch + length;
+	int			count = 0;
+
+	while (batch < end)
+	{
+		HeapTuple	tuple = &inserter->tuples[count];
+
+		tuple->t_len = *(uint32 *) batch;
+		tuple->t_data = (HeapTupleHeader) (batch + PGB_IMPORT_TUPLE_HEADER);
+		tuple->t_tableOid = RelationGetRelid(inserter->relation);
+		ItemPointerSetInvalid(&tuple->t_self);
+		batch += PGB_IMPORT_TUPLE_HEADER + MAXALIGN(tuple->t_len);
+
+		if (has_toast && tuple->t_len > TOAST_TUPLE_THRESHOLD)
+			tuple = push_out_large_values(inserter, tuple);
+		ExecStoreHeapTuple(tuple, inserter_slot(inserter, count), false);
+		count++;
+	}
+
+	table_multi_insert(inserter->relation, inserter->slots, count, inserter->command,
+					   INSERT_OPTIONS, inserter->bulk);
+	inserter->rows += count;
+
+	for (int n = 0; n < count; n++)
+		ExecClearTuple(inserter->slots[n]);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(inserter->batch_context);
+}
+
+/* ---- workers ---- */
+
+static ParallelContext *
+create_context(const PgbImport *import, int nworkers)
+{
+	ParallelContext *pcxt = CreateParallelContext("pgbackup", "pgb_import_worker_main", nworkers);
+	char	   *columns = nodeToString(import->columns);
+	Size		columns_size = strlen(columns) + 1;
+	PgbImportShared *shared;
+
+	shm_toc_estimate_chunk(&pcxt->estimator, sizeof(PgbImportShared));
+	shm_toc_estimate_chunk(&pcxt->estimator, columns_size);
+	shm_toc_estimate_chunk(&pcxt->estimator,
+						   mul_size(PGB_IMPORT_QUEUE_SIZE, Max(pcxt->nworkers, 1)));
+	shm_toc_estimate_keys(&pcxt->estimator, 3);
+	InitializeParallelDSM(pcxt);
+
+	shared = shm_toc_allocate(pcxt->toc, sizeof(PgbImportShared));
+	pg_atomic_init_u32(&shared->next_frame, 0);
+	shared->target = import->target;
+	shared->dump_id = import->table->dump_id;
+	shared->encoding = import->encoding;
+	strlcpy(shared->backup, import->manifest->id, sizeof(shared->backup));
+	shm_toc_insert(pcxt->toc, PGB_IMPORT_KEY_SHARED, shared);
+
+	shm_toc_insert(pcxt->toc, PGB_IMPORT_KEY_COLUMNS,
+				   memcpy(shm_toc_allocate(pcxt->toc, columns_size), columns, columns_size));
+	return pcxt;
+}
+
+/* A queue from each worker to this process, before the workers start. */
+static void
+create_queues(Workers *workers)
+{
+	ParallelContext *pcxt = workers->pcxt;
+	char	   *space = shm_toc_allocate(pcxt->toc,
+										 mul_size(PGB_IMPORT_QUEUE_SIZE, Max(pcxt->nworkers, 1)));
+
+	workers->queues = palloc0(Max(pcxt->nworkers, 1) * sizeof(shm_mq_handle *));
+	for (int n = 0; n < pcxt->nworkers; n++)
+	{
+		shm_mq	   *queue = shm_mq_create(space + (Size) n * PGB_IMPORT_QUEUE_SIZE,
+										  PGB_IMPORT_QUEUE_SIZE);
+
+		shm_mq_set_receiver(queue, MyProc);
+		workers->queues[n] = shm_mq_attach(queue, pcxt->seg, NULL);
+	}
+	shm_toc_insert(pcxt->toc, PGB_IMPORT_KEY_QUEUES, space);
+}
+
+/* Returns false when no worker could be started. */
+static bool
+launch(Workers *workers)
+{
+	ParallelContext *pcxt = workers->pcxt;
+
+	LaunchParallelWorkers(pcxt);
+	workers->count = pcxt->nworkers_launched;
+	for (int n = 0; n < workers->count; n++)
+		shm_mq_set_handle(workers->queues[n], pcxt->worker[n].bgwhandle);
+	return workers->count > 0;
+}
+
+/* The next batch of any worker, valid until the next call; false after the last. */
+static bool
+next_batch(Workers *workers, char **batch, Size *length)
+{
+	for (;;)
+	{
+		int			open = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int n = 0; n < workers->count; n++)
+		{
+			int			w = workers->next++ % workers->count;
+			void	   *data;
+
+			if (workers->queues[w] == NULL)
+				continue;
+			switch (shm_mq_receive(workers->queues[w], length, &data, true))
+			{
+				case SHM_MQ_SUCCESS:
+					*batch = data;
+					return true;
+				case SHM_MQ_WOULD_BLOCK:
+					open++;
+					break;
+				case SHM_MQ_DETACHED:
+					shm_mq_detach(workers->queues[w]);
+					workers->queues[w] = NULL;
+					break;
+			}
+		}
+		if (open == 0)
+			return false;
+
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, 0, WAIT_EVENT_EXECUTE_GATHER);
+		ResetLatch(MyLatch);
+	}
+}
+
+static uint64
+insert_all(Workers *workers, Relation relation)
+{
+	Inserter   *inserter = inserter_create(relation);
+	char	   *batch;
+	Size		length;
+
+	while (next_batch(workers, &batch, &length))
+		insert_batch(inserter, batch, length);
+
+	/* raises what a worker has raised */
+	WaitForParallelWorkersToFinish(workers->pcxt);
+	inserter_finish(inserter);
+	return inserter->rows;
+}
+
+bool
+pgb_import_parallel(const PgbImport *import, Relation relation, int nworkers, uint64 *rows)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup import",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Workers		workers = {0};
+	bool		launched;
+
+	/* neither can be assigned in parallel mode */
+	(void) GetCurrentTransactionId();
+	(void) GetCurrentCommandId(true);
+
+	EnterParallelMode();
+	workers.pcxt = create_context(import, nworkers);
+	create_queues(&workers);
+	launched = launch(&workers);
+	if (launched)
+		*rows = insert_all(&workers, relation);
+	DestroyParallelContext(workers.pcxt);
+	ExitParallelMode();
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return launched;
+}

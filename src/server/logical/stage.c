@@ -1,0 +1,177 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage.c
+ *	  pgbackup_restore_table: one table of a logical backup, staged beside the
+ *	  live ones.
+ *
+ * The archive's definition of the table is parsed by the server's own parser,
+ * moved to its new name and schema on the parse tree, and run as the table's
+ * owner; then its rows are loaded, then what is built on them.  All of it belongs
+ * to the caller's transaction, so that whatever goes wrong leaves nothing behind.
+ *
+ * src/server/logical/stage.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "server/logical/stage.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/pg_lsn.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(pgbackup_restore_table);
+
+/* in the order of the SQL function's arguments */
+enum
+{
+	ARG_RELATION,
+	ARG_BACKUP,
+	ARG_AT,
+	ARG_AT_LSN,
+	ARG_INTO_SCHEMA,
+	ARG_AS_NAME,
+	ARG_WITH_INDEXES
+};
+
+static char *
+text_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+static char *
+as_name_argument(FunctionCallInfo fcinfo)
+{
+	char	   *name;
+
+	if (PG_ARGISNULL(ARG_AS_NAME))
+		return NULL;
+
+	name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_AS_NAME));
+	if (name[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("argument \"%s\" must not be empty", "as_name"),
+				 errhint("Leave it out to keep the table's name.")));
+	if (strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("name \"%s\" is too long", name),
+				 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1)));
+	return name;
+}
+
+static void
+read_request(FunctionCallInfo fcinfo, PgbStageRequest *request)
+{
+	if (!PG_ARGISNULL(ARG_AT) || !PG_ARGISNULL(ARG_AT_LSN))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("recovery to a moment needs a base backup, which this version does not make"),
+				 errhint("Leave out at and at_lsn to stage the table as it was when the backup was made.")));
+
+	request->relation = text_argument(fcinfo, ARG_RELATION, "relation");
+	request->backup = text_argument(fcinfo, ARG_BACKUP, "backup");
+	request->schema = text_argument(fcinfo, ARG_INTO_SCHEMA, "into_schema");
+	request->as_name = as_name_argument(fcinfo);
+	request->with_indexes = PG_ARGISNULL(ARG_WITH_INDEXES) || PG_GETARG_BOOL(ARG_WITH_INDEXES);
+}
+
+static void
+error_context(void *arg)
+{
+	const PgbStage *stage = arg;
+
+	errcontext("staging table \"%s\" from backup \"%s\"", stage->request.relation,
+			   stage->manifest != NULL ? stage->manifest->id : stage->request.backup);
+}
+
+static void
+stage_as_owner(PgbStage *stage)
+{
+	PgbStageIdentity caller;
+
+	pgb_stage_become_owner(stage, &caller);
+	pgb_stage_create_tables(stage);
+	pgb_stage_load_tables(stage);
+	pgb_stage_add_checks(stage);
+	pgb_stage_add_constraints_and_indexes(stage);
+	pgb_stage_drop_scaffolds(stage);
+	pgb_stage_add_comments(stage);
+	pgb_stage_become_caller(&caller);
+}
+
+static void
+stage_table(PgbStage *stage)
+{
+	ErrorContextCallback callback;
+
+	callback.callback = error_context;
+	callback.arg = stage;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	pgb_stage_open_archive(stage);
+	pgb_stage_plan(stage, pgb_stage_find(stage));
+	pgb_stage_authorize(stage);
+	pgb_stage_open_schema(stage);
+	pgb_stage_names_init(stage);
+	stage_as_owner(stage);
+	pgb_stage_note_left_out(stage);
+
+	error_context_stack = callback.previous;
+
+	pgb_stage_report(stage);
+}
+
+static Datum
+result(FunctionCallInfo fcinfo, const PgbStage *stage)
+{
+	TupleDesc	desc;
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != lengthof(values))
+		elog(ERROR, "pgbackup_restore_table must return %d columns", (int) lengthof(values));
+
+	values[0] = ObjectIdGetDatum(stage->root->oid);
+	values[1] = Int64GetDatum((int64) stage->row_count);
+	values[2] = CStringGetTextDatum(stage->manifest->id);
+	values[3] = TimestampTzGetDatum(stage->manifest->as_of);
+	values[4] = LSNGetDatum(stage->manifest->start_lsn);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+Datum
+pgbackup_restore_table(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	MemoryContext context;
+	PgbStage   *stage;
+	Datum		row;
+
+	PreventCommandIfReadOnly("pgbackup_restore_table()");
+	PreventCommandIfParallelMode("pgbackup_restore_table()");
+
+	/* files of the repository are closed with it, also after an error */
+	context = AllocSetContextCreate(caller_context, "pgbackup staging", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+
+	stage = palloc0(sizeof(PgbStage));
+	read_request(fcinfo, &stage->request);
+	stage_table(stage);
+
+	MemoryContextSwitchTo(caller_context);
+	row = result(fcinfo, stage);
+	MemoryContextDelete(context);
+	PG_RETURN_DATUM(row);
+}

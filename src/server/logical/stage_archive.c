@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * stage_archive.c
+ *	  The archive of a backup: its table of contents, its texts, its statements.
+ *
+ * src/server/logical/stage_archive.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "commands/dbcommands.h"
+#include "mb/pg_wchar.h"
+#include "parser/parser.h"
+#include "server/guc.h"
+#include "server/logical/stage.h"
+#include "utils/builtins.h"
+
+char *
+pgb_stage_text(const PgbStage *stage, const char *text)
+{
+	return text == NULL ? NULL : pg_any_to_server(text, strlen(text), stage->encoding);
+}
+
+List *
+pgb_stage_parse(const PgbStage *stage, const char *text)
+{
+	char	   *source = pgb_stage_text(stage, text);
+	List	   *statements = NIL;
+	ListCell   *lc;
+
+	if (source != NULL)
+		foreach(lc, raw_parser(source, RAW_PARSE_DEFAULT))
+			statements = lappend(statements, lfirst_node(RawStmt, lc)->stmt);
+
+	if (statements == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("backup \"%s\" has an empty statement in \"%s\"",
+						stage->manifest->id, PGB_TOC_NAME),
+				 errhint("Stage the table from another backup.")));
+	return statements;
+}
+
+char *
+pgb_stage_old_name(const PgbTocEntry *entry)
+{
+	return quote_qualified_identifier(entry->schema_name, entry->tag);
+}
+
+static int
+archive_encoding(const PgbManifest *manifest)
+{
+	int			encoding = manifest->encoding == NULL ? -1 : pg_char_to_encoding(manifest->encoding);
+
+	if (encoding < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("backup \"%s\" has no known encoding: \"%s\"", manifest->id,
+						manifest->encoding == NULL ? "" : manifest->encoding),
+				 errhint("Stage the table from another backup.")));
+	return encoding;
+}
+
+/* Names are compared all the time: they are converted here, once. */
+static void
+convert_names(PgbStage *stage)
+{
+	for (int n = 0; n < stage->toc->count; n++)
+	{
+		PgbTocEntry *entry = &stage->toc->entries[n];
+
+		entry->tag = pgb_stage_text(stage, entry->tag);
+		entry->schema_name = pgb_stage_text(stage, entry->schema_name);
+		entry->tablespace = pgb_stage_text(stage, entry->tablespace);
+		entry->table_am = pgb_stage_text(stage, entry->table_am);
+		entry->owner = pgb_stage_text(stage, entry->owner);
+	}
+}
+
+void
+pgb_stage_open_archive(PgbStage *stage)
+{
+	size_t		length;
+	char	   *data;
+
+	stage->repository = pgb_server_repository(false);
+	stage->manifest = pgb_catalog_get(stage->repository, stage->request.backup, PGB_LOGICAL,
+									  get_database_name(MyDatabaseId));
+	stage->encoding = archive_encoding(stage->manifest);
+
+	data = pgb_backup_read_file(stage->repository, stage->manifest, PGB_TOC_NAME,
+								MaxAllocSize - 1, &length);
+	stage->toc = pgb_toc_parse(data, length,
+							   psprintf("%s of backup %s", PGB_TOC_NAME, stage->manifest->id));
+	convert_names(stage);
+}
