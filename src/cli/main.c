@@ -42,7 +42,7 @@ print_help(void)
 	printf("\nExit status: 0 if all went well, 1 after an error, 2 for a wrong command line.\n");
 }
 
-static void usage_error(const char *fmt,...) pg_attribute_printf(1, 2) pg_attribute_noreturn();
+pg_noreturn static void usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
 static void
 usage_error(const char *fmt,...)

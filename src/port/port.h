@@ -27,6 +27,11 @@
 #include "lib/stringinfo.h"
 #include "utils/elog.h"
 
+/* Version 18 writes it before the declaration, and has no other. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn		pg_attribute_noreturn()
+#endif
+
 #ifdef FRONTEND
 /* A program has no interrupts: a signal ends it. */
 #define CHECK_FOR_INTERRUPTS()	((void) 0)
