@@ -78,7 +78,7 @@ cli_lsn(uint64 lsn)
 static int
 character_length(const char *text)
 {
-	int			length = pg_utf_mblen((const unsigned char *) text);
+	int			length = pg_encoding_mblen(PG_UTF8, text);
 
 	return strnlen(text, length) == length &&
 		pg_utf8_islegal((const unsigned char *) text, length) ? length : 0;

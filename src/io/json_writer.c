@@ -20,10 +20,10 @@
 static int
 character_length(const char *text)
 {
-	const unsigned char *bytes = (const unsigned char *) text;
-	int			length = pg_utf_mblen(bytes);
+	int			length = pg_encoding_mblen(PG_UTF8, text);
 
-	return strnlen(text, length) == length && pg_utf8_islegal(bytes, length) ? length : 0;
+	return strnlen(text, length) == length &&
+		pg_utf8_islegal((const unsigned char *) text, length) ? length : 0;
 }
 
 static void
