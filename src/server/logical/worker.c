@@ -46,9 +46,12 @@
 /* Rows are collected up to this many bytes before they are compressed. */
 #define BATCH_BYTES			(128 * 1024)
 
-/* Blocks that a worker takes at once: enough for long reads, few enough to share. */
-#define MIN_RANGE_BLOCKS	64
-#define MAX_RANGE_BLOCKS	4096
+/* What a worker takes at once, of heap and TOAST: enough for long reads, little enough to share. */
+#define MIN_RANGE_BYTES		(512 * 1024)
+#define MAX_RANGE_BYTES		(32 * 1024 * 1024)
+
+/* Each worker of a large table is to come at least so many times. */
+#define RANGES_PER_WORKER	16
 
 /* How long the leader sleeps when nothing wakes it. */
 #define LEADER_NAP_MS		200
@@ -115,11 +118,25 @@ write_frame(Exporter *exporter, int number, PgbObject *object)
 	exporter->report(exporter, &message);
 }
 
+/* The scan has come to a block: what lies before it is done. */
+static void
+note_progress(Exporter *exporter, SharedTable *table, BlockNumber *noted, BlockNumber block)
+{
+	if (block <= *noted)
+		return;
+	pgb_job_add_bytes(exporter->shared->job,
+					  (uint64) ((block - *noted) * table->weight_per_block));
+	*noted = block;
+}
+
 /* The rows of the range that the scan has been set to. */
 static void
-export_range(Exporter *exporter, int number, TableScanDesc scan, TupleTableSlot *slot,
-			 PgbRowText *rowtext, PgbObject *object)
+export_range(Exporter *exporter, int number, BlockNumber start, BlockNumber end,
+			 TableScanDesc scan, TupleTableSlot *slot, PgbRowText *rowtext, PgbObject *object)
 {
+	SharedTable *table = &exporter->shared->tables[number];
+	BlockNumber noted = start;
+
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -130,8 +147,10 @@ export_range(Exporter *exporter, int number, TableScanDesc scan, TupleTableSlot 
 			flush_batch(exporter);
 			if (pgb_frame_encoder_raw(exporter->encoder) >= PGB_FRAME_TARGET)
 				write_frame(exporter, number, object);
+			note_progress(exporter, table, &noted, ItemPointerGetBlockNumber(&slot->tts_tid));
 		}
 	}
+	note_progress(exporter, table, &noted, end);
 }
 
 /* A row of many megabytes leaves buffers behind that are not kept for the next table. */
@@ -175,9 +194,9 @@ export_table(Exporter *exporter, int number, BlockNumber first_block)
 		if (done.nblocks > 0)
 			table_rescan(scan, NULL);
 		heap_setscanlimits(scan, (BlockNumber) block, nblocks);
-		export_range(exporter, number, scan, slot, rowtext, object);
+		export_range(exporter, number, (BlockNumber) block, (BlockNumber) block + nblocks,
+					 scan, slot, rowtext, object);
 		done.nblocks += nblocks;
-		pgb_job_add_bytes(exporter->shared->job, (uint64) (nblocks * table->weight_per_block));
 		block = pg_atomic_fetch_add_u64(&table->next_block, table->range);
 	} while (block < table->nblocks);
 
@@ -261,23 +280,35 @@ report_to_leader(Exporter *exporter, const PgbExportMessage *message)
 	exporter->leader->attend(exporter->leader->arg);
 }
 
-static BlockNumber
-choose_range(BlockNumber nblocks, int jobs)
+static double
+weight_per_block(const PgbPlanTable *table)
 {
-	BlockNumber range = nblocks / (BlockNumber) (jobs * 16);
+	return table->nblocks > 0 ? (double) table->weight / table->nblocks : 0;
+}
 
-	return Min(Max(range, MIN_RANGE_BLOCKS), MAX_RANGE_BLOCKS);
+static BlockNumber
+choose_range(const PgbPlanTable *table, int jobs)
+{
+	double		bytes = (double) table->weight / (jobs * RANGES_PER_WORKER);
+	double		per_block = Max(weight_per_block(table), BLCKSZ);
+
+	bytes = Min(Max(bytes, MIN_RANGE_BYTES), MAX_RANGE_BYTES);
+	return (BlockNumber) Max(bytes / per_block, 1);
 }
 
 /* More workers than there are ranges would find nothing to do. */
 static int
 count_workers(const PgbPlan *plan, int jobs)
 {
-	int			ranges = 0;
+	double		ranges = 0;
 
-	for (int i = 0; i < plan->count && ranges < jobs; i++)
-		ranges += (plan->tables[i].nblocks + MIN_RANGE_BLOCKS - 1) / MIN_RANGE_BLOCKS;
-	return Min(ranges, jobs);
+	for (int i = 0; i < plan->count; i++)
+	{
+		BlockNumber range = choose_range(&plan->tables[i], jobs);
+
+		ranges += (double) (((uint64) plan->tables[i].nblocks + range - 1) / range);
+	}
+	return (int) Min(ranges, jobs);
 }
 
 static void
@@ -295,8 +326,8 @@ fill_shared(Shared *shared, const PgbPlan *plan, const PgbExportTarget *target, 
 
 		to->relid = from->relid;
 		to->nblocks = from->nblocks;
-		to->range = choose_range(from->nblocks, jobs);
-		to->weight_per_block = from->nblocks > 0 ? (double) from->weight / from->nblocks : 0;
+		to->range = choose_range(from, jobs);
+		to->weight_per_block = weight_per_block(from);
 		if (strlcpy(to->file, from->file, sizeof(to->file)) >= sizeof(to->file))
 			elog(ERROR, "name of a file of the archive is too long: \"%s\"", from->file);
 		pg_atomic_init_u64(&to->next_block, 0);
