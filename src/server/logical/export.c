@@ -518,6 +518,18 @@ finish_tables(PgbExport *export)
 
 /* ---- what pg_dump has written itself ---- */
 
+/* The sink has described the file in a context of its own: the manifest needs it for longer. */
+static void
+keep_description(PgbStoredFile *file)
+{
+	PgbFrameList *frames = &file->frames;
+	Size		size = mul_size(frames->count, sizeof(PgbFrame));
+
+	file->name = pstrdup(file->name);
+	frames->frames = memcpy(palloc(size), frames->frames, size);
+	frames->allocated = frames->count;
+}
+
 /* Compresses a file of the dump folder into the backup, and removes it. */
 static void
 compress_file(PgbExport *export, const char *from, const char *to, PgbFrameRule rule,
@@ -532,9 +544,6 @@ compress_file(PgbExport *export, const char *from, const char *to, PgbFrameRule 
 	PgbObject  *object;
 	PgbStat		stat;
 	char	   *buffer;
-
-	file->name = pstrdup(to);
-	pgb_frames_init(&file->frames);
 
 	old = MemoryContextSwitchTo(context);
 	buffer = palloc(COPY_CHUNK);
@@ -553,6 +562,7 @@ compress_file(PgbExport *export, const char *from, const char *to, PgbFrameRule 
 	pgb_sink_finish(sink);
 	store->ops->close(object);
 	MemoryContextSwitchTo(old);
+	keep_description(file);
 	MemoryContextDelete(context);
 	store->ops->remove(store, name);
 }
