@@ -91,7 +91,7 @@ my %restore2 = (%restore1,
 	run => sub { pg_restore(2) });
 my @restores = (\%stage1, \%stage2, \%restore1, \%restore2);
 
-# The largest RssAnon of a worker of pgbackup, kB.
+# The largest RssAnon of a process that makes a backup, kB.
 my $worker_memory = 0;
 
 mkdir $output or die "could not make $output: $!";
@@ -315,9 +315,10 @@ sub stat_of
 
 sub measure_memory
 {
-	print "\nLargest anonymous memory of each process, in MB\n";
-	show_memory(\%run2);
+	print "\nLargest anonymous memory of a process, in MB\n";
+	my $backup = show_memory(\%run2);
 	show_memory(\%stage2);
+	$worker_memory = max(map { $_ // 0 } @$backup{ 'pgbackup job', 'parallel worker' });
 	return;
 }
 
@@ -325,6 +326,7 @@ sub measure_memory
 sub show_memory
 {
 	my ($variant) = @_;
+	my %largest;
 	my $pid = open(my $samples, '-|') // die "could not fork: $!";
 
 	exit sample_memory() if $pid == 0;
@@ -332,17 +334,18 @@ sub show_memory
 	kill 'TERM', $pid;
 	while (my $line = <$samples>)
 	{
-		my ($kilobytes, $title) = $line =~ /^(\d+) (.*)$/ or next;
+		chomp $line;
+		my ($kilobytes, $kind) = split / /, $line, 2;
 
-		printf "  %-32s %-40s %6.1f\n", $variant->{name}, $title, $kilobytes / 1024;
-		$worker_memory = max($worker_memory, $kilobytes) if $title =~ /^postgres: pgbackup/;
+		$largest{$kind} = $kilobytes;
+		printf "  %-32s %-20s %6.1f\n", $variant->{name}, $kind, $kilobytes / 1024;
 	}
 	close $samples;
 	$variant->{after}->() if $variant->{after};
-	return;
+	return \%largest;
 }
 
-# Until told to end; then prints the largest value for each title.
+# Until told to end; then prints the largest value for each kind of process.
 sub sample_memory
 {
 	my $ended = 0;
@@ -353,18 +356,27 @@ sub sample_memory
 	{
 		for my $process (server_processes())
 		{
-			my $title = first_line("/proc/$process/cmdline") // next;
+			my $kind = kind_of($process) // next;
 			my ($kilobytes) = (text_of_file("/proc/$process/status") // '') =~ /^RssAnon:\s+(\d+)/m
 			  or next;
 
-			$title =~ s/[\0 ]+$//;
-			next unless $title =~ /^postgres: (pgbackup|.* SELECT)/;
-			$largest{$title} = max($largest{$title} // 0, $kilobytes);
+			$largest{$kind} = max($largest{$kind} // 0, $kilobytes);
 		}
 		sleep 0.01;
 	}
 	print "$largest{$_} $_\n" for sort keys %largest;
 	return 0;
+}
+
+# By the title of a server process; undef for those that a backup does not begin.
+sub kind_of
+{
+	my ($process) = @_;
+	my $title = first_line("/proc/$process/cmdline") // return;
+
+	return $1 if $title =~ /^postgres: (pgbackup job|parallel worker)/;
+	return 'session' if $title =~ /^postgres: \S+ bench \[local\]/;
+	return;
 }
 
 # ---- results ----
