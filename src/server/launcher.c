@@ -125,5 +125,7 @@ pgb_launcher_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 	}
-	proc_exit(0);
+
+	/* not 0: who is terminated while the server goes on is started again */
+	proc_exit(1);
 }
