@@ -30,6 +30,9 @@
 #define FIRST_LOCK_CHECK_MS	100
 #define NEXT_LOCK_CHECK_MS	1000
 
+/* How long the launcher may be away, being started again. */
+#define LAUNCHER_PATIENCE_MS	5000
+
 /* Sessions that one lock may be waited for through, before we stop looking. */
 #define MAX_BLOCKERS		256
 
@@ -188,6 +191,17 @@ check_own_locks(PgbJobRef job)
 }
 
 static void
+check_launcher(PgbJobRef job)
+{
+	if (pgb_job_is_stranded(job))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the pgbackup launcher is not running"),
+				 errdetail("It is a background worker, which starts all backups."),
+				 errhint("The server's log tells why. max_worker_processes must leave room for it when the server starts.")));
+}
+
+static void
 raise_result(const PgbJobResult *result)
 {
 	ereport(ERROR,
@@ -206,7 +220,8 @@ wait_for_job(PgbJobRef job, bool to_the_end)
 {
 	PgbJobResult result;
 	char		id[PGB_ID_SIZE];
-	TimestampTz checked = GetCurrentTimestamp();
+	TimestampTz began = GetCurrentTimestamp();
+	TimestampTz checked = began;
 	int			interval = FIRST_LOCK_CHECK_MS;
 
 	for (;;)
@@ -230,6 +245,8 @@ wait_for_job(PgbJobRef job, bool to_the_end)
 		if (TimestampDifferenceExceeds(checked, now, interval))
 		{
 			check_own_locks(job);
+			if (TimestampDifferenceExceeds(began, now, LAUNCHER_PATIENCE_MS))
+				check_launcher(job);
 			checked = now;
 			interval = NEXT_LOCK_CHECK_MS;
 		}

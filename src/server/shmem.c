@@ -276,6 +276,19 @@ pgb_job_take_result(PgbJobRef ref, PgbJobResult *result)
 }
 
 bool
+pgb_job_is_stranded(PgbJobRef ref)
+{
+	Job		   *job;
+	bool		stranded;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	job = find_job(ref);
+	stranded = (job != NULL && job->state == JOB_REQUESTED && shared->launcher == NULL);
+	LWLockRelease(shared->lock);
+	return stranded;
+}
+
+bool
 pgb_job_backup_id(PgbJobRef ref, char id[PGB_ID_SIZE])
 {
 	Job		   *job;
@@ -328,7 +341,7 @@ pgb_job_forget(PgbJobRef ref)
 	job = find_job(ref);
 	if (job != NULL)
 	{
-		if (job->state == JOB_FINISHED)
+		if (job->state == JOB_FINISHED || job->state == JOB_REQUESTED)
 			job->state = JOB_FREE;
 		else
 			job->forgotten = true;

@@ -102,6 +102,9 @@ extern PgbJobRef pgb_job_request(PgbKind kind, Oid database, Oid role, const cha
 /* Has it ended?  Then *result is filled and the slot is free again. */
 extern bool pgb_job_take_result(PgbJobRef job, PgbJobResult *result);
 
+/* Is there nobody to start it? */
+extern bool pgb_job_is_stranded(PgbJobRef job);
+
 /* The id of its backup; false as long as it has none. */
 extern bool pgb_job_backup_id(PgbJobRef job, char id[PGB_ID_SIZE]);
 
@@ -112,7 +115,7 @@ extern void pgb_job_sleep_end(void);
 /* The processes of the job whose waits are ours too: worker and pg_dump's backend; 0: none. */
 extern void pgb_job_pids(PgbJobRef job, int *worker_pid, int *dump_pid);
 
-/* Nobody will ask for the result: the slot is freed when the job ends. */
+/* Nobody will ask for the result: the slot is freed when the job ends, or now if it never began. */
 extern void pgb_job_forget(PgbJobRef job);
 
 /* Ends the job. */
