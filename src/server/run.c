@@ -298,6 +298,17 @@ pgbackup_run(PG_FUNCTION_ARGS)
 
 /* ---- other people's jobs ---- */
 
+/* As for pg_cancel_backend(). */
+static bool
+may_cancel(Oid role)
+{
+	if (superuser())
+		return true;
+	return !superuser_arg(role) &&
+		(has_privs_of_role(GetUserId(), role) ||
+		 has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND));
+}
+
 Datum
 pgbackup_cancel(PG_FUNCTION_ARGS)
 {
@@ -314,13 +325,11 @@ pgbackup_cancel(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	}
 
-	/* as for pg_cancel_backend */
-	if (!superuser() && !has_privs_of_role(GetUserId(), role) &&
-		!has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND))
+	if (!may_cancel(role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to cancel backup \"%s\"", backup),
-				 errhint("Only superusers, members of the role that has started it, and members of pg_signal_backend may cancel it.")));
+				 errhint("Members of the role that has started it and of pg_signal_backend may cancel it; if that role is a superuser, only superusers.")));
 	pgb_job_cancel(job);
 	PG_RETURN_BOOL(true);
 }
