@@ -44,16 +44,23 @@ pgb_job_describe_worker(BackgroundWorker *worker, PgbJobRef job)
 	memcpy(worker->bgw_extra, &job.serial, sizeof(job.serial));
 }
 
-/* The worker ends: before the end of its job only if it was told to. */
+/* Whatever the end of the worker is, what belongs to it must be gone. */
+static void
+clean_up(int code, Datum arg)
+{
+	if (my_export != NULL)
+		pgb_export_cleanup(my_export);
+}
+
+/*
+ * The worker ends: before the end of its job only if it was told to.  This does
+ * nothing after another result.
+ */
 static void
 end_job(int code, Datum arg)
 {
 	PgbJobResult result;
 
-	if (my_export != NULL)
-		pgb_export_cleanup(my_export);
-
-	/* this does nothing after another result */
 	memset(&result, 0, sizeof(result));
 	result.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN;
 	strlcpy(result.message, "the backup was terminated", sizeof(result.message));
@@ -145,6 +152,7 @@ pgb_job_main(Datum arg)
 	if (!pgb_job_claim(my_job, &kind, &database, &json))
 		proc_exit(0);
 	before_shmem_exit(end_job, (Datum) 0);
+	before_shmem_exit(clean_up, (Datum) 0); /* before that, and apart: it might fail */
 	BackgroundWorkerUnblockSignals();
 
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
