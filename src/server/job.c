@@ -16,6 +16,7 @@
 #include <signal.h>
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "server/compat.h"
@@ -75,7 +76,7 @@ static void
 copy_text(char *to, size_t size, const char *from)
 {
 	if (from != NULL)
-		strlcpy(to, from, size);
+		strlcpy(to, from, pg_mbcliplen(from, strlen(from), size - 1) + 1);
 }
 
 static void
