@@ -698,7 +698,7 @@ pgb_export_run(PgbExport *export)
 void
 pgb_export_cleanup(PgbExport *export)
 {
-	pgb_subprocess_stop(export->dump);
+	pgb_dump_stop(export->dump);
 	pgb_subprocess_stop(export->globals);
 	if (export->writer != NULL)
 	{
