@@ -22,7 +22,6 @@
 #include "server/compat.h"
 #include "server/job.h"
 #include "server/logical/export.h"
-#include "server/options.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -94,7 +93,7 @@ result_of_error(PgbJobResult *result, const ErrorData *error)
 
 /* Runs the job and catches how it ends. */
 static void
-run_job(PgbKind kind, const char *json, MemoryContext context)
+run_job(PgbKind kind, char *json, MemoryContext context)
 {
 	PgbJobResult result;
 
@@ -106,7 +105,7 @@ run_job(PgbKind kind, const char *json, MemoryContext context)
 					(errcode(ERRCODE_QUERY_CANCELED),
 					 errmsg("the backup was canceled")));
 		Assert(kind == PGB_LOGICAL);
-		my_export = pgb_export_create(my_job, pgb_options_from_json(json));
+		my_export = pgb_export_create(my_job, json);
 		pgb_export_run(my_export);
 		result.succeeded = true;
 	}

@@ -14,6 +14,7 @@
 #include "commands/dbcommands.h"
 #include "funcapi.h"
 #include "server/compat.h"
+#include "server/encoding.h"
 #include "server/guc.h"
 #include "server/options.h"
 #include "server/shmem.h"
@@ -427,7 +428,7 @@ pgbackup_progress(PG_FUNCTION_ARGS)
 		else
 			nulls[i++] = true;
 		nulls[i] = (p.current_object[0] == '\0');
-		values[i++] = CStringGetTextDatum(p.current_object);
+		values[i++] = CStringGetTextDatum(pgb_from_utf8(p.current_object));
 		values[i++] = TimestampTzGetDatum(p.started_at);
 		nulls[i] = (p.pid == 0);
 		values[i++] = Int32GetDatum(p.pid);

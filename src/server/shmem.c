@@ -57,7 +57,7 @@ typedef struct Job
 	PgbPhase	phase;
 	TimestampTz started_at;
 	TimestampTz phase_started_at;
-	char		current_object[NAMEDATALEN * 2 + 2];
+	char		current_object[PGB_OBJECT_NAME_SIZE];
 	pg_atomic_uint64 objects_done;
 	pg_atomic_uint64 objects_total;
 	pg_atomic_uint64 bytes_done;

@@ -26,6 +26,9 @@
 /* Backups that can run at the same time. */
 #define PGB_MAX_JOBS		16
 
+/* Schema and name of a table, in UTF-8: whatever the encoding, at most twice as long. */
+#define PGB_OBJECT_NAME_SIZE	(4 * NAMEDATALEN + 2)
+
 /* What was asked for, as JSON: long lists of tables must fit. */
 #define PGB_OPTIONS_SIZE	16384
 
@@ -69,7 +72,7 @@ typedef struct PgbJobProgress
 	uint64		objects_total;
 	uint64		bytes_done;
 	uint64		bytes_total;
-	char		current_object[NAMEDATALEN * 2 + 2];
+	char		current_object[PGB_OBJECT_NAME_SIZE];
 } PgbJobProgress;
 
 /* Where the session of pg_dump and its job stand. */
@@ -162,6 +165,7 @@ extern uint64 pgb_oid_digest(Oid relid);
 
 extern void pgb_job_add_bytes(PgbJobRef job, uint64 bytes);
 extern void pgb_job_add_object(PgbJobRef job);
+/* The names are UTF-8: they are read in other databases. */
 extern void pgb_job_set_object(PgbJobRef job, const char *schema_name, const char *name);
 
 /* ---- the session of pg_dump ---- */

@@ -14,6 +14,7 @@
 
 #include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
+#include "mb/pg_wchar.h"
 #include "postmaster/postmaster.h"
 #include "server/guc.h"
 #include "server/logical/dump.h"
@@ -161,6 +162,8 @@ pgb_dump_start(PgbJobRef job, const PgbRunOptions *options, const char *snapshot
 	add(&argv, "--no-password");
 	add(&argv, "--no-sync");	/* the job makes all durable at its end */
 	add(&argv, psprintf("--file=%s", directory));
+	/* that of the rows, which the workers write as they are, whatever the settings say */
+	add(&argv, psprintf("--encoding=%s", GetDatabaseEncodingName()));
 	add(&argv, psprintf("--snapshot=%s", snapshot));
 	if (options->schemas != NIL || options->tables != NIL)
 		add(&argv, "--strict-names");

@@ -28,6 +28,7 @@
 #include "executor/tuptable.h"
 #include "pgstat.h"
 #include "server/compat.h"
+#include "server/encoding.h"
 #include "server/logical/dump_session.h"
 #include "server/logical/rowtext.h"
 #include "server/logical/worker.h"
@@ -180,8 +181,9 @@ export_table(Exporter *exporter, int number, BlockNumber first_block)
 	if (!pgb_export_takes(rel))
 		elog(ERROR, "relation \"%s\" is no ordinary table", RelationGetRelationName(rel));
 
-	pgb_job_set_object(exporter->shared->job, get_namespace_name(RelationGetNamespace(rel)),
-					   RelationGetRelationName(rel));
+	pgb_job_set_object(exporter->shared->job,
+					   pgb_to_utf8(get_namespace_name(RelationGetNamespace(rel))),
+					   pgb_to_utf8(RelationGetRelationName(rel)));
 	object = exporter->store->ops->attach(exporter->store,
 										  psprintf("%s/%s", exporter->shared->folder, table->file));
 
