@@ -390,6 +390,17 @@ create_files(PgbExport *export)
 	}
 }
 
+/* No worker comes to a table without blocks, nor reports it. */
+static void
+count_empty_tables(PgbExport *export)
+{
+	for (int i = 0; i < export->plan->count; i++)
+	{
+		if (export->plan->tables[i].nblocks == 0)
+			pgb_job_add_object(export->job);
+	}
+}
+
 static void
 export_tables(PgbExport *export)
 {
@@ -398,6 +409,7 @@ export_tables(PgbExport *export)
 
 	pgb_job_set_phase(export->job, PGB_PHASE_EXPORTING);
 	create_files(export);
+	count_empty_tables(export);
 
 	target.repository = export->repository->store->location;
 	target.folder = export->writer->folder;
