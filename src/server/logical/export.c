@@ -30,7 +30,9 @@
 #include "server/logical/export.h"
 #include "server/logical/plan.h"
 #include "server/logical/worker.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -574,6 +576,8 @@ compress_file(PgbExport *export, const char *from, const char *to, PgbFrameRule 
 		size_t		length = Min(COPY_CHUNK, stat.size - offset);
 
 		CHECK_FOR_INTERRUPTS();
+		if (!PostmasterIsAlive())
+			proc_exit(1);
 		store->ops->read_at(object, offset, buffer, length);
 		pgb_sink_write(sink, buffer, length);
 	}

@@ -32,7 +32,9 @@
 #include "server/logical/dump_session.h"
 #include "server/logical/rowtext.h"
 #include "server/logical/worker.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "storage/shm_mq.h"
 #include "store/store.h"
 #include "utils/lsyscache.h"
@@ -93,9 +95,12 @@ typedef struct Exporter
 
 /* ---- exporting ---- */
 
+/* Whoever waits for nothing must look by himself whether the server is still there. */
 static void
 flush_batch(Exporter *exporter)
 {
+	if (!PostmasterIsAlive())
+		proc_exit(1);
 	pgb_frame_encoder_append(exporter->encoder, exporter->batch.data, exporter->batch.len);
 	resetStringInfo(&exporter->batch);
 }
