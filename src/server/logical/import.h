@@ -81,7 +81,8 @@ extern bool pgb_import_parallel(const PgbImport *import, Relation relation, int 
 /* Workers and leader share this; see import_parallel.c for how it is filled. */
 #define PGB_IMPORT_KEY_SHARED	UINT64CONST(0xB000000000000001)
 #define PGB_IMPORT_KEY_COLUMNS	UINT64CONST(0xB000000000000002)
-#define PGB_IMPORT_KEY_QUEUES	UINT64CONST(0xB000000000000003)
+#define PGB_IMPORT_KEY_COMPRESS	UINT64CONST(0xB000000000000003)
+#define PGB_IMPORT_KEY_QUEUES	UINT64CONST(0xB000000000000004)
 
 /* bytes of a worker's queue */
 #define PGB_IMPORT_QUEUE_SIZE	(512 * 1024)

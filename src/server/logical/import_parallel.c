@@ -15,12 +15,13 @@
 #include "port/port.h"
 
 #include "access/heapam.h"
-#include "access/heaptoast.h"
 #include "access/parallel.h"
 #include "access/tableam.h"
-#include "access/toast_internals.h"
 #include "access/xact.h"
+#include "commands/tablecmds.h"
 #include "executor/tuptable.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
 #include "server/compat.h"
 #include "server/logical/import.h"
 #include "storage/latch.h"
@@ -37,8 +38,6 @@ typedef struct Inserter
 	MemoryContext batch_context;	/* reset after each batch */
 	uint64		rows;
 
-	Datum	   *values;			/* of one tuple */
-	bool	   *nulls;
 	int			nslots;			/* that are made; as many as were ever needed */
 	TupleTableSlot *slots[PGB_IMPORT_BATCH_ROWS];
 	HeapTupleData tuples[PGB_IMPORT_BATCH_ROWS];
@@ -62,7 +61,6 @@ static Inserter *
 inserter_create(Relation relation)
 {
 	Inserter   *inserter = palloc0(sizeof(Inserter));
-	int			natts = RelationGetDescr(relation)->natts;
 
 	inserter->relation = relation;
 	inserter->command = GetCurrentCommandId(true);
@@ -71,8 +69,6 @@ inserter_create(Relation relation)
 	/* a first block that is kept, lest memory go to and fro with each batch */
 	inserter->batch_context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup batch",
 													0, 1024 * 1024, 8 * 1024 * 1024);
-	inserter->values = palloc(natts * sizeof(Datum));
-	inserter->nulls = palloc(natts * sizeof(bool));
 	return inserter;
 }
 
@@ -84,37 +80,6 @@ inserter_finish(Inserter *inserter)
 	FreeBulkInsertState(inserter->bulk);
 	table_finish_bulk_insert(inserter->relation, INSERT_OPTIONS);
 	MemoryContextDelete(inserter->batch_context);
-}
-
-/*
- * Values that alone are larger than a tuple should be go out of line here.  The
- * workers have compressed them; PostgreSQL's own toaster would first compress the
- * small values beside them, which it does not when it compresses the large ones
- * itself.
- */
-static HeapTuple
-push_out_large_values(Inserter *inserter, HeapTuple tuple)
-{
-	Relation	relation = inserter->relation;
-	TupleDesc	desc = RelationGetDescr(relation);
-	Size		limit = RelationGetToastTupleTarget(relation, TOAST_TUPLE_TARGET) -
-		tuple->t_data->t_hoff;
-	bool		changed = false;
-
-	heap_deform_tuple(tuple, desc, inserter->values, inserter->nulls);
-	for (int n = 0; n < desc->natts; n++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, n);
-
-		if (inserter->nulls[n] || attribute->attlen != -1 ||
-			(attribute->attstorage != TYPSTORAGE_EXTENDED &&
-			 attribute->attstorage != TYPSTORAGE_EXTERNAL) ||
-			VARSIZE_ANY(DatumGetPointer(inserter->values[n])) <= limit)
-			continue;
-		inserter->values[n] = toast_save_datum(relation, inserter->values[n], NULL, INSERT_OPTIONS);
-		changed = true;
-	}
-	return changed ? heap_form_tuple(desc, inserter->values, inserter->nulls) : tuple;
 }
 
 static TupleTableSlot *
@@ -135,7 +100,6 @@ static void
 insert_batch(Inserter *inserter, char *batch, Size length)
 {
 	MemoryContext old = MemoryContextSwitchTo(inserter->batch_context);
-	bool		has_toast = OidIsValid(inserter->relation->rd_rel->reltoastrelid);
 	char	   *end = batch + length;
 	int			count = 0;
 
@@ -149,8 +113,6 @@ insert_batch(Inserter *inserter, char *batch, Size length)
 		ItemPointerSetInvalid(&tuple->t_self);
 		batch += PGB_IMPORT_TUPLE_HEADER + MAXALIGN(tuple->t_len);
 
-		if (has_toast && tuple->t_len > TOAST_TUPLE_THRESHOLD)
-			tuple = push_out_large_values(inserter, tuple);
 		ExecStoreHeapTuple(tuple, inserter_slot(inserter, count), false);
 		count++;
 	}
@@ -165,21 +127,78 @@ insert_batch(Inserter *inserter, char *batch, Size length)
 	MemoryContextReset(inserter->batch_context);
 }
 
+/* ---- compression ---- */
+
+/*
+ * Workers compress long values, and PostgreSQL's toaster, which runs when the leader
+ * inserts, must not compress the short ones beside them.  Storage EXTERNAL says
+ * just that.  So columns of storage EXTENDED are EXTERNAL while rows are
+ * loaded, and the workers know which ones they may compress.
+ */
+static List *
+compressible_columns(Relation relation)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+	List	   *numbers = NIL;
+
+	if (!OidIsValid(relation->rd_rel->reltoastrelid))
+		return NIL;
+	for (int n = 0; n < desc->natts; n++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, n);
+
+		if (!attribute->attisdropped && attribute->attstorage == TYPSTORAGE_EXTENDED)
+			numbers = lappend_int(numbers, attribute->attnum);
+	}
+	return numbers;
+}
+
+static void
+set_storage(Relation relation, List *columns, const char *storage)
+{
+	List	   *commands = NIL;
+	ListCell   *lc;
+
+	if (columns == NIL)
+		return;
+	foreach(lc, columns)
+	{
+		AlterTableCmd *command = makeNode(AlterTableCmd);
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), lfirst_int(lc) - 1);
+
+		command->subtype = AT_SetStorage;
+		command->name = pstrdup(NameStr(attribute->attname));
+		command->def = (Node *) makeString(pstrdup(storage));
+		commands = lappend(commands, command);
+	}
+	AlterTableInternal(RelationGetRelid(relation), commands, false);
+	CommandCounterIncrement();
+}
+
 /* ---- workers ---- */
 
+static void
+share_list(ParallelContext *pcxt, uint64 key, const char *text)
+{
+	Size		size = strlen(text) + 1;
+
+	shm_toc_insert(pcxt->toc, key, memcpy(shm_toc_allocate(pcxt->toc, size), text, size));
+}
+
 static ParallelContext *
-create_context(const PgbImport *import, int nworkers)
+create_context(const PgbImport *import, List *compressible, int nworkers)
 {
 	ParallelContext *pcxt = CreateParallelContext("pgbackup", "pgb_import_worker_main", nworkers);
 	char	   *columns = nodeToString(import->columns);
-	Size		columns_size = strlen(columns) + 1;
+	char	   *compress = nodeToString(compressible);
 	PgbImportShared *shared;
 
 	shm_toc_estimate_chunk(&pcxt->estimator, sizeof(PgbImportShared));
-	shm_toc_estimate_chunk(&pcxt->estimator, columns_size);
+	shm_toc_estimate_chunk(&pcxt->estimator, strlen(columns) + 1);
+	shm_toc_estimate_chunk(&pcxt->estimator, strlen(compress) + 1);
 	shm_toc_estimate_chunk(&pcxt->estimator,
 						   mul_size(PGB_IMPORT_QUEUE_SIZE, Max(pcxt->nworkers, 1)));
-	shm_toc_estimate_keys(&pcxt->estimator, 3);
+	shm_toc_estimate_keys(&pcxt->estimator, 4);
 	InitializeParallelDSM(pcxt);
 
 	shared = shm_toc_allocate(pcxt->toc, sizeof(PgbImportShared));
@@ -190,8 +209,8 @@ create_context(const PgbImport *import, int nworkers)
 	strlcpy(shared->backup, import->manifest->id, sizeof(shared->backup));
 	shm_toc_insert(pcxt->toc, PGB_IMPORT_KEY_SHARED, shared);
 
-	shm_toc_insert(pcxt->toc, PGB_IMPORT_KEY_COLUMNS,
-				   memcpy(shm_toc_allocate(pcxt->toc, columns_size), columns, columns_size));
+	share_list(pcxt, PGB_IMPORT_KEY_COLUMNS, columns);
+	share_list(pcxt, PGB_IMPORT_KEY_COMPRESS, compress);
 	return pcxt;
 }
 
@@ -288,15 +307,18 @@ pgb_import_parallel(const PgbImport *import, Relation relation, int nworkers, ui
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup import",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	List	   *compressible = compressible_columns(relation);
 	Workers		workers = {0};
 	bool		launched;
+
+	set_storage(relation, compressible, "external");
 
 	/* neither can be assigned in parallel mode */
 	(void) GetCurrentTransactionId();
 	(void) GetCurrentCommandId(true);
 
 	EnterParallelMode();
-	workers.pcxt = create_context(import, nworkers);
+	workers.pcxt = create_context(import, compressible, nworkers);
 	create_queues(&workers);
 	launched = launch(&workers);
 	if (launched)
@@ -304,6 +326,7 @@ pgb_import_parallel(const PgbImport *import, Relation relation, int nworkers, ui
 	DestroyParallelContext(workers.pcxt);
 	ExitParallelMode();
 
+	set_storage(relation, compressible, "extended");
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return launched;

@@ -16,6 +16,7 @@
 
 struct PgbImportSource
 {
+	MemoryContext context;		/* of what lives as long as the source */
 	const PgbImport *import;
 	const PgbStoredFile *file;
 	PgbObject  *object;
@@ -42,6 +43,7 @@ pgb_import_source_open(const PgbImport *import)
 {
 	PgbImportSource *source = palloc0(sizeof(PgbImportSource));
 
+	source->context = CurrentMemoryContext;
 	source->import = import;
 	source->file = pgb_manifest_file(import->manifest, import->table->file);
 	if (source->file == NULL)
@@ -100,11 +102,13 @@ pgb_import_frame_begin(PgbImportSource *source, uint32 frame, ParseState *pstate
 					   Relation relation)
 {
 	const PgbFrame *description = &source->file->frames.frames[frame];
+	MemoryContext old = MemoryContextSwitchTo(source->context);
 
 	source->frame = frame;
 	source->stored = pgb_backup_read_frame(source->object, source->file, frame);
 	pgb_frame_decoder_begin(source->decoder, source->stored, description->stored_bytes,
 							description, source->file->name);
+	MemoryContextSwitchTo(old);
 	return BeginCopyFrom(pstate, relation, NULL, NULL, false, read_frame,
 						 source->import->columns, source->options);
 }

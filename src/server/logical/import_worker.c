@@ -35,6 +35,7 @@ typedef struct Worker
 	EState	   *estate;
 	ResultRelInfo *result;		/* for the checks of a row */
 	TupleTableSlot *slot;		/* the row */
+	List	   *compressible;	/* numbers of columns */
 	MemoryContext row_context;	/* reset after each row */
 	StringInfoData batch;
 	int			batch_rows;
@@ -84,17 +85,17 @@ append_tuple(Worker *worker, HeapTuple tuple)
 
 /* The largest value that can still be compressed, or -1. */
 static int
-largest_compressible(TupleDesc desc, const Datum *values, const bool *nulls, const bool *tried)
+largest_compressible(Worker *worker, const Datum *values, const bool *nulls, const bool *tried)
 {
 	int			largest = -1;
 	Size		largest_size = MAXALIGN(TOAST_POINTER_SIZE);
+	ListCell   *lc;
 
-	for (int n = 0; n < desc->natts; n++)
+	foreach(lc, worker->compressible)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, n);
+		int			n = lfirst_int(lc) - 1;
 
-		if (nulls[n] || tried[n] || attribute->attlen != -1 ||
-			attribute->attstorage != TYPSTORAGE_EXTENDED ||
+		if (nulls[n] || tried[n] ||
 			VARATT_IS_EXTERNAL(DatumGetPointer(values[n])) ||
 			VARATT_IS_COMPRESSED(DatumGetPointer(values[n])))
 			continue;
@@ -124,7 +125,7 @@ compress_tuple(Worker *worker, HeapTuple tuple)
 	Size		size = tuple->t_len - tuple->t_data->t_hoff;
 	int			n;
 
-	while (size > limit && (n = largest_compressible(desc, values, nulls, tried)) >= 0)
+	while (size > limit && (n = largest_compressible(worker, values, nulls, tried)) >= 0)
 	{
 		Size		before = VARSIZE_ANY(DatumGetPointer(values[n]));
 		Datum		compressed = toast_compress_datum(values[n],
@@ -163,8 +164,7 @@ finish_row(Worker *worker)
 	}
 
 	tuple = heap_form_tuple(desc, slot->tts_values, slot->tts_isnull);
-	if (tuple->t_len > TOAST_TUPLE_THRESHOLD &&
-		OidIsValid(worker->relation->rd_rel->reltoastrelid))
+	if (tuple->t_len > TOAST_TUPLE_THRESHOLD && worker->compressible != NIL)
 		tuple = compress_tuple(worker, tuple);
 	append_tuple(worker, tuple);
 }
@@ -251,7 +251,7 @@ open_source(Worker *worker, shm_toc *toc)
 }
 
 static void
-open_target(Worker *worker)
+open_target(Worker *worker, shm_toc *toc)
 {
 	worker->relation = table_open(worker->import.target, AccessShareLock);
 	worker->estate = CreateExecutorState();
@@ -262,6 +262,7 @@ open_target(Worker *worker)
 	/* a first block that is kept, lest memory go to and fro with each row */
 	worker->row_context = GenerationContextCreate(CurrentMemoryContext, "pgbackup row",
 												  0, 1024 * 1024, 8 * 1024 * 1024);
+	worker->compressible = stringToNode(shm_toc_lookup(toc, PGB_IMPORT_KEY_COMPRESS, false));
 	initStringInfo(&worker->batch);
 	enlargeStringInfo(&worker->batch, PGB_IMPORT_BATCH_BYTES);
 }
@@ -274,7 +275,7 @@ pgb_import_worker_main(dsm_segment *seg, shm_toc *toc)
 	worker->shared = shm_toc_lookup(toc, PGB_IMPORT_KEY_SHARED, false);
 	attach_queue(worker, seg, toc);
 	open_source(worker, toc);
-	open_target(worker);
+	open_target(worker, toc);
 
 	parse_frames(worker);
 
