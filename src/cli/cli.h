@@ -58,7 +58,6 @@ extern char *cli_size(uint64 bytes);
 extern char *cli_time(int64 moment);
 extern char *cli_duration(int64 micros);
 extern char *cli_number(uint64 number); /* "?" for PGB_ROWS_UNKNOWN */
-extern char *cli_lsn(uint64 lsn);
 
 /* The text without what would act on a terminal, palloc'd. */
 extern char *cli_printable(const char *text);

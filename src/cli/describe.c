@@ -37,8 +37,8 @@ cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *m)
 	describe_time(w, "started_at", m->started_at);
 	describe_time(w, "as_of", m->as_of);
 	describe_time(w, "finished_at", m->finished_at);
-	pgb_json_string(w, "start_lsn", cli_lsn(m->start_lsn));
-	pgb_json_string(w, "stop_lsn", cli_lsn(m->stop_lsn));
+	pgb_json_string(w, "start_lsn", pgb_lsn_to_text(m->start_lsn));
+	pgb_json_string(w, "stop_lsn", pgb_lsn_to_text(m->stop_lsn));
 	pgb_json_uint64(w, "timeline", m->timeline);
 	pgb_json_uint64(w, "table_count", m->ntables);
 	pgb_json_uint64(w, "file_count", m->nfiles);

@@ -10,8 +10,6 @@
 #include "port/port.h"
 #include "cli/cli.h"
 
-#define LATEST	"latest"
-
 /* ---- which backup ---- */
 
 static bool
@@ -20,7 +18,7 @@ has_backup(PgbRepository *repository, const char *backup)
 	int			count;
 	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
 
-	if (strcmp(backup, LATEST) == 0)
+	if (strcmp(backup, PGB_LATEST) == 0)
 		return count > 0;
 	for (int i = 0; i < count; i++)
 	{
@@ -51,7 +49,7 @@ choose(PgbRepository **repositories, const CliOptions *options, const char *back
 	if (count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 strcmp(backup, LATEST) == 0 ?
+				 strcmp(backup, PGB_LATEST) == 0 ?
 				 errmsg("there is no backup in \"%s\"", options->repository) :
 				 errmsg("backup \"%s\" does not exist in \"%s\"", backup, options->repository),
 				 errhint("pgbackup list shows the backups that there are.")));
@@ -84,7 +82,7 @@ print_header(const PgbManifest *m)
 	print_fact("Label:", m->label);
 	print_fact("Parent:", m->parent);
 	print_fact("As of:", psprintf("%s, LSN %s, timeline %u", cli_time(m->as_of),
-								  cli_lsn(m->start_lsn), m->timeline));
+								  pgb_lsn_to_text(m->start_lsn), m->timeline));
 	print_fact("Started:", cli_time(m->started_at));
 	print_fact("Finished:", psprintf("%s, after %s", cli_time(m->finished_at),
 									 cli_duration(m->finished_at - m->started_at)));
@@ -128,7 +126,7 @@ print_files(const PgbManifest *m)
 		const PgbStoredFile *f = &m->files[i];
 
 		cli_table_add(&table, f->name, cli_number(f->frames.count), cli_size(f->raw_bytes),
-					  cli_size(f->stored_bytes), psprintf("%08x", f->crc));
+					  cli_size(f->stored_bytes), pgb_crc_to_text(f->crc));
 	}
 	printf("\n");
 	cli_table_print(&table);
@@ -168,7 +166,7 @@ describe_file(PgbJsonWriter *w, const PgbStoredFile *file)
 	pgb_json_uint64(w, "frames", file->frames.count);
 	pgb_json_uint64(w, "raw_bytes", file->raw_bytes);
 	pgb_json_uint64(w, "stored_bytes", file->stored_bytes);
-	pgb_json_string(w, "crc32c", psprintf("%08x", file->crc));
+	pgb_json_string(w, "crc32c", pgb_crc_to_text(file->crc));
 	pgb_json_end_inline_object(w);
 }
 

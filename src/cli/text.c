@@ -12,6 +12,7 @@
 
 #include <time.h>
 
+#include "io/utf8.h"
 #include "mb/pg_wchar.h"
 
 #define COLUMN_GAP	"  "
@@ -66,23 +67,7 @@ cli_number(uint64 number)
 	return psprintf(UINT64_FORMAT, number);
 }
 
-char *
-cli_lsn(uint64 lsn)
-{
-	return psprintf("%X/%X", (uint32) (lsn >> 32), (uint32) lsn);
-}
-
 /* ---- tables ---- */
-
-/* The length of the valid UTF-8 character at text, or 0. */
-static int
-character_length(const char *text)
-{
-	int			length = pg_encoding_mblen(PG_UTF8, text);
-
-	return strnlen(text, length) == length &&
-		pg_utf8_islegal((const unsigned char *) text, length) ? length : 0;
-}
 
 /*
  * What a name holds must not act on the terminal: control characters, and what
@@ -98,7 +83,7 @@ printable(const char *text, int *width)
 	*width = 0;
 	while (text != NULL && *text != '\0')
 	{
-		int			length = character_length(text);
+		int			length = pgb_utf8_length(text);
 		int			columns = length == 0 ? -1 : pg_encoding_dsplen(PG_UTF8, text);
 
 		if (columns < 0)

@@ -50,6 +50,8 @@ pgb_frame_decoder_create(void)
 	return decoder;
 }
 
+pg_noreturn static void damaged(const PgbFrameDecoder *decoder, const char *detail);
+
 static void
 damaged(const PgbFrameDecoder *decoder, const char *detail)
 {
@@ -58,7 +60,7 @@ damaged(const PgbFrameDecoder *decoder, const char *detail)
 			 errmsg("could not read the frame at byte %llu of \"%s\"",
 					(unsigned long long) decoder->frame.offset, decoder->object),
 			 errdetail("%s", detail),
-			 errhint("Use another backup; pgbackup_list() shows them.")));
+			 errhint(PGB_HINT_DAMAGED)));
 }
 
 void

@@ -25,6 +25,8 @@ typedef struct Builder
 
 /* ---- building the tree ---- */
 
+pg_noreturn static void damaged(const char *what, const char *detail);
+
 static void
 damaged(const char *what, const char *detail)
 {

@@ -10,21 +10,11 @@
 #include "port/port.h"
 #include "io/json.h"
 
-#include "mb/pg_wchar.h"
+#include "io/utf8.h"
 
 #define REPLACEMENT_CHARACTER	"\xEF\xBF\xBD"	/* U+FFFD */
 
 /* ---- text ---- */
-
-/* The length of the valid character at text, which ends in a zero byte, or 0. */
-static int
-character_length(const char *text)
-{
-	int			length = pg_encoding_mblen(PG_UTF8, text);
-
-	return strnlen(text, length) == length &&
-		pg_utf8_islegal((const unsigned char *) text, length) ? length : 0;
-}
 
 static void
 append_escaped(StringInfo out, char c)
@@ -65,7 +55,7 @@ append_text(StringInfo out, const char *text)
 	appendStringInfoChar(out, '"');
 	while (*text != '\0')
 	{
-		int			length = character_length(text);
+		int			length = pgb_utf8_length(text);
 
 		if (length == 0)
 		{

@@ -67,6 +67,9 @@ extern void pgb_print_error(void);
 extern void pgb_set_progname(const char *name);
 #endif
 
+/* What can be done about damaged data: the hint of every such error. */
+#define PGB_HINT_DAMAGED		"Use another backup; pgbackup_list() shows them."
+
 /*
  * Something that is not memory (a descriptor, a zstd context), to be released
  * when an ERROR throws its owner away.

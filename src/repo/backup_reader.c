@@ -12,8 +12,6 @@
 
 #include "io/digest.h"
 
-#define HINT_OTHER_BACKUP	"Use another backup; pgbackup_list() shows them."
-
 PgbObject *
 pgb_backup_open_file(PgbRepository *repository, const PgbManifest *manifest,
 					 const PgbStoredFile *file)
@@ -28,7 +26,7 @@ pgb_backup_open_file(PgbRepository *repository, const PgbManifest *manifest,
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("file \"%s\" of backup \"%s\" is missing", file->name, manifest->id),
-				 errhint(HINT_OTHER_BACKUP)));
+				 errhint(PGB_HINT_DAMAGED)));
 	object = store->ops->open(store, name);
 	size = store->ops->size(object);
 	if (size != file->stored_bytes)
@@ -38,7 +36,7 @@ pgb_backup_open_file(PgbRepository *repository, const PgbManifest *manifest,
 				 errdetail("It is %llu bytes long, but should be %llu.",
 						   (unsigned long long) size,
 						   (unsigned long long) file->stored_bytes),
-				 errhint(HINT_OTHER_BACKUP)));
+				 errhint(PGB_HINT_DAMAGED)));
 	return object;
 }
 
@@ -88,7 +86,7 @@ read_stored(PgbRepository *repository, const PgbManifest *manifest, const PgbSto
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("file \"%s\" of backup \"%s\" is damaged", file->name, manifest->id),
 				 errdetail("Its CRC-32C is %08x, but should be %08x.", crc, file->crc),
-				 errhint(HINT_OTHER_BACKUP)));
+				 errhint(PGB_HINT_DAMAGED)));
 	return data;
 }
 

@@ -10,8 +10,6 @@
 #include "port/port.h"
 #include "repo/repository.h"
 
-#define LATEST	"latest"
-
 /* ---- one manifest ---- */
 
 /* A manifest that was copied or moved must not pass for that of its new place. */
@@ -183,6 +181,8 @@ describe_other_clusters(PgbRepository *repository)
 	return text.len > 0 ? text.data : NULL;
 }
 
+pg_noreturn static void no_such_backup(PgbRepository *repository, const char *message);
+
 static void
 no_such_backup(PgbRepository *repository, const char *message)
 {
@@ -229,7 +229,7 @@ pgb_catalog_get(PgbRepository *repository, const char *backup, PgbKind kind,
 {
 	const char *kind_name = kind == PGB_ANY_KIND ? "" : psprintf("%s ", pgb_kind_name(kind));
 
-	if (strcmp(backup, LATEST) == 0)
+	if (strcmp(backup, PGB_LATEST) == 0)
 	{
 		PgbManifest *manifest = get_latest(repository, kind, database);
 

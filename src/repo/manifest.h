@@ -99,8 +99,16 @@ extern PgbManifest *pgb_manifest_parse(const char *data, size_t length, const ch
 extern PgbStoredFile *pgb_manifest_file(const PgbManifest *manifest, const char *name);
 extern PgbTable *pgb_manifest_table_by_dump_id(const PgbManifest *manifest, int dump_id);
 
-/* "2026-02-19T15:30:00.123456Z", palloc'd, and back (raises). */
-extern char *pgb_time_to_text(int64 time);
+/*
+ * Values as the manifest has them, palloc'd, and back (raises
+ * ERRCODE_DATA_CORRUPTED): "2026-02-19T15:30:00.123456Z", "16/B3748000",
+ * "0badcafe".
+ */
+extern char *pgb_time_to_text(int64 moment);
 extern int64 pgb_time_from_text(const char *text, const char *what);
+extern char *pgb_lsn_to_text(uint64 lsn);
+extern uint64 pgb_lsn_from_text(const char *text, const char *what);
+extern char *pgb_crc_to_text(uint32 crc);
+extern uint32 pgb_crc_from_text(const char *text, const char *what);
 
 #endif							/* PGB_MANIFEST_H */

@@ -15,6 +15,8 @@
 
 /* ---- checked values ---- */
 
+pg_noreturn static void damaged(const char *what, const char *detail);
+
 static void
 damaged(const char *what, const char *detail)
 {
@@ -22,7 +24,7 @@ damaged(const char *what, const char *detail)
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("\"%s\" is damaged", what),
 			 errdetail("%s", detail),
-			 errhint("Use another backup; pgbackup_list() shows them.")));
+			 errhint(PGB_HINT_DAMAGED)));
 }
 
 static uint64
@@ -41,6 +43,12 @@ need_time(const PgbJson *json, const char *name, const char *what)
 	return pgb_time_from_text(pgb_json_need_string(json, name, what), what);
 }
 
+static uint64
+need_lsn(const PgbJson *json, const char *name, const char *what)
+{
+	return pgb_lsn_from_text(pgb_json_need_string(json, name, what), what);
+}
+
 static char *
 copy_string(const char *text)
 {
@@ -57,47 +65,6 @@ static char *
 need_string(const PgbJson *json, const char *name, const char *what)
 {
 	return copy_string(pgb_json_need_string(json, name, what));
-}
-
-/* Up to 8 hexadecimal digits; returns what follows them, or NULL. */
-static const char *
-read_hex(const char *text, uint32 *value)
-{
-	const char *digit = text;
-
-	*value = 0;
-	while (isxdigit((unsigned char) *digit) && digit - text < 8)
-	{
-		char		c = pg_tolower((unsigned char) *digit++);
-
-		*value = *value << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	return digit > text ? digit : NULL;
-}
-
-static uint32
-to_crc(const char *text, const char *what)
-{
-	uint32		crc;
-	const char *end = read_hex(text, &crc);
-
-	if (end != text + 8 || *end != '\0')
-		damaged(what, psprintf("\"%s\" is not a CRC-32C.", text));
-	return crc;
-}
-
-static uint64
-need_lsn(const PgbJson *json, const char *name, const char *what)
-{
-	const char *text = pgb_json_need_string(json, name, what);
-	uint32		high;
-	uint32		low;
-	const char *end = read_hex(text, &high);
-
-	if (end == NULL || *end != '/' ||
-		(end = read_hex(end + 1, &low)) == NULL || *end != '\0')
-		damaged(what, psprintf("\"%s\" is not an LSN.", text));
-	return (uint64) high << 32 | low;
 }
 
 /* Sums must not wrap around, or small parts could claim any whole. */
@@ -132,7 +99,6 @@ kind_from_name(const char *name, const char *what)
 			return kinds[i];
 	}
 	damaged(what, psprintf("\"%s\" is not a kind of backup.", name));
-	return PGB_ANY_KIND;		/* not reached */
 }
 
 static void
@@ -215,7 +181,7 @@ parse_frame(PgbFrame *frame, const PgbJson *json, const char *what)
 	frame->stored_bytes = pgb_json_to_uint64(json->values[0], what);
 	frame->raw_bytes = pgb_json_to_uint64(json->values[1], what);
 	frame->rows = pgb_json_to_uint64(json->values[2], what);
-	frame->crc = to_crc(json->values[3]->text, what);
+	frame->crc = pgb_crc_from_text(json->values[3]->text, what);
 
 	/* No row is shorter than its newline. */
 	if (frame->stored_bytes == 0 || frame->rows > frame->raw_bytes)
@@ -257,7 +223,7 @@ parse_file(PgbStoredFile *file, const PgbJson *json, const char *what)
 		damaged(what, psprintf("\"%s\" is not the name of a file of a backup.", file->name));
 	file->stored_bytes = need_number(json, "stored_bytes", PG_INT64_MAX, what);
 	file->raw_bytes = need_number(json, "raw_bytes", PG_INT64_MAX, what);
-	file->crc = to_crc(pgb_json_need_string(json, "crc32c", what), what);
+	file->crc = pgb_crc_from_text(pgb_json_need_string(json, "crc32c", what), what);
 	parse_frames(file, json, what);
 }
 

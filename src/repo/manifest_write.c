@@ -55,21 +55,6 @@ write_time(PgbJsonWriter *w, const char *name, int64 moment)
 }
 
 static void
-write_lsn(PgbJsonWriter *w, const char *name, uint64 lsn)
-{
-	pgb_json_string(w, name, psprintf("%X/%X", (uint32) (lsn >> 32), (uint32) lsn));
-}
-
-static void
-write_crc(PgbJsonWriter *w, const char *name, uint32 crc)
-{
-	char		text[9];
-
-	snprintf(text, sizeof(text), "%08x", crc);
-	pgb_json_string(w, name, text);
-}
-
-static void
 write_rows(PgbJsonWriter *w, const char *name, uint64 rows)
 {
 	if (rows == PGB_ROWS_UNKNOWN)
@@ -107,8 +92,8 @@ write_header(PgbJsonWriter *w, const PgbManifest *m)
 	write_time(w, "started_at", m->started_at);
 	write_time(w, "as_of", m->as_of);
 	write_time(w, "finished_at", m->finished_at);
-	write_lsn(w, "start_lsn", m->start_lsn);
-	write_lsn(w, "stop_lsn", m->stop_lsn);
+	pgb_json_string(w, "start_lsn", pgb_lsn_to_text(m->start_lsn));
+	pgb_json_string(w, "stop_lsn", pgb_lsn_to_text(m->stop_lsn));
 	pgb_json_uint64(w, "timeline", m->timeline);
 	pgb_json_int64(w, "compression_level", m->compression_level);
 	write_options(w, m->options);
@@ -148,7 +133,7 @@ write_frame(PgbJsonWriter *w, const PgbFrame *frame)
 	pgb_json_uint64(w, NULL, frame->stored_bytes);
 	pgb_json_uint64(w, NULL, frame->raw_bytes);
 	pgb_json_uint64(w, NULL, frame->rows);
-	write_crc(w, NULL, frame->crc);
+	pgb_json_string(w, NULL, pgb_crc_to_text(frame->crc));
 	pgb_json_end_inline_array(w);
 }
 
@@ -159,7 +144,7 @@ write_file(PgbJsonWriter *w, const PgbStoredFile *file)
 	pgb_json_string(w, "name", file->name);
 	pgb_json_uint64(w, "stored_bytes", file->stored_bytes);
 	pgb_json_uint64(w, "raw_bytes", file->raw_bytes);
-	write_crc(w, "crc32c", file->crc);
+	pgb_json_string(w, "crc32c", pgb_crc_to_text(file->crc));
 	if (file->frames.count > 0)
 	{
 		pgb_json_inline_array(w, "frames");

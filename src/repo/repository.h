@@ -54,6 +54,8 @@ typedef struct PgbCatalogEntry
  */
 extern PgbCatalogEntry *pgb_catalog_list(PgbRepository *repository, int *count);
 
+#define PGB_LATEST		"latest"
+
 /*
  * The manifest of one backup: an id, or "latest" for the newest undamaged one of
  * the kind (and of the database, if it is not NULL).  Raises

@@ -39,6 +39,8 @@ typedef struct Reader
 	int			minor;			/* version of the archive */
 } Reader;
 
+pg_noreturn static void damaged(const Reader *reader, const char *detail);
+
 static void
 damaged(const Reader *reader, const char *detail)
 {
@@ -48,7 +50,7 @@ damaged(const Reader *reader, const char *detail)
 			 errdetail("At byte %llu of %llu: %s",
 					   (unsigned long long) reader->position,
 					   (unsigned long long) reader->length, detail),
-			 errhint("Use another backup; pgbackup_list() shows them.")));
+			 errhint(PGB_HINT_DAMAGED)));
 }
 
 /* ---- the elements of the format ---- */

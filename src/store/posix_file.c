@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * posix_file.c
+ *	  Single files: what can go wrong with them, and making them durable.
+ *
+ * src/store/posix_file.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+#include "store/posix.h"
+
+#include <fcntl.h>
+
+static bool
+is_full(int error)
+{
+#ifdef EDQUOT
+	if (error == EDQUOT)
+		return true;
+#endif
+	return error == ENOSPC;
+}
+
+static int
+file_errcode(int error)
+{
+	return is_full(error) ? errcode(ERRCODE_DISK_FULL) : errcode_for_file_access();
+}
+
+static int
+file_errhint(int error)
+{
+	if (is_full(error))
+		return errhint("Free space in the repository, or point pgbackup.repository to a larger place.");
+	if (error == EACCES || error == EPERM)
+		return errhint("The operating system user of the server must be able to read and write the repository.");
+	if (error == EROFS)
+		return errhint("The repository is on a read-only file system: mount it for writing.");
+	if (error == EMFILE || error == ENFILE)
+		return errhint("Raise the limit of open files, or max_files_per_process.");
+	return 0;
+}
+
+void
+pgb_posix_report(int elevel, const char *action, const char *path)
+{
+	int			error = errno;
+
+	ereport(elevel,
+			(file_errcode(error),
+			 errmsg("could not %s \"%s\": %m", action, path),
+			 file_errhint(error)));
+}
+
+void
+pgb_posix_sync(const char *path, bool is_folder)
+{
+	int			fd = pgb_open(path, is_folder ? O_RDONLY : O_RDWR, 0);
+	int			rc;
+	int			save_errno;
+
+	if (fd < 0)
+	{
+		if (errno != ENOENT)
+			pgb_posix_report(ERROR, "open", path);
+		return;
+	}
+
+	rc = pgb_fsync(fd);
+	save_errno = errno;
+	pgb_close(fd);
+	errno = save_errno;
+
+	/* Some file systems cannot do this for a directory, and need not. */
+	if (rc != 0 && !(is_folder && (errno == EBADF || errno == EINVAL)))
+		pgb_posix_report(ERROR, "fsync", path);
+}
