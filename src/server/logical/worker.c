@@ -88,6 +88,9 @@ typedef struct Exporter
 	PgbFrameEncoder *encoder;
 	StringInfoData batch;
 	uint64		rows;			/* in the open frame */
+	BlockNumber block;			/* of the last row whose progress was noted ... */
+	OffsetNumber offset;		/* ... and its place in there */
+	OffsetNumber rows_per_block;	/* what the block before has held */
 	void		(*report) (struct Exporter *exporter, const PgbExportMessage *message);
 	shm_mq_handle *queue;		/* of a data worker */
 	const PgbExportLeader *leader;	/* of the leader itself */
@@ -124,15 +127,31 @@ write_frame(Exporter *exporter, int number, PgbObject *object)
 	exporter->report(exporter, &message);
 }
 
-/* The scan has come to a block: what lies before it is done. */
-static void
-note_progress(Exporter *exporter, SharedTable *table, BlockNumber *noted, BlockNumber block)
+/*
+ * Where a row lies, in blocks and parts of them: the rows of one block may have
+ * gigabytes in the TOAST table.  Blocks are taken to hold as many rows as the one before.
+ */
+static double
+position_of(Exporter *exporter, ItemPointer row)
 {
-	if (block <= *noted)
+	BlockNumber block = ItemPointerGetBlockNumber(row);
+
+	if (block != exporter->block)
+		exporter->rows_per_block = exporter->offset;
+	exporter->block = block;
+	exporter->offset = ItemPointerGetOffsetNumber(row);
+	return block + Min((double) exporter->offset / exporter->rows_per_block, 1);
+}
+
+/* The scan has come to a position: what lies before it is done. */
+static void
+note_progress(Exporter *exporter, SharedTable *table, double *noted, double position)
+{
+	if (position <= *noted)
 		return;
 	pgb_job_add_bytes(exporter->shared->job,
-					  (uint64) ((block - *noted) * table->weight_per_block));
-	*noted = block;
+					  (uint64) ((position - *noted) * table->weight_per_block));
+	*noted = position;
 }
 
 /* The rows of the range that the scan has been set to. */
@@ -141,7 +160,7 @@ export_range(Exporter *exporter, int number, BlockNumber start, BlockNumber end,
 			 TableScanDesc scan, TupleTableSlot *slot, PgbRowText *rowtext, PgbObject *object)
 {
 	SharedTable *table = &exporter->shared->tables[number];
-	BlockNumber noted = start;
+	double		noted = start;
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
@@ -153,7 +172,7 @@ export_range(Exporter *exporter, int number, BlockNumber start, BlockNumber end,
 			flush_batch(exporter);
 			if (pgb_frame_encoder_raw(exporter->encoder) >= PGB_FRAME_TARGET)
 				write_frame(exporter, number, object);
-			note_progress(exporter, table, &noted, ItemPointerGetBlockNumber(&slot->tts_tid));
+			note_progress(exporter, table, &noted, position_of(exporter, &slot->tts_tid));
 		}
 	}
 	note_progress(exporter, table, &noted, end);
@@ -186,6 +205,8 @@ export_table(Exporter *exporter, int number, BlockNumber first_block)
 	if (!pgb_export_takes(rel))
 		elog(ERROR, "relation \"%s\" is no ordinary table", RelationGetRelationName(rel));
 
+	exporter->block = InvalidBlockNumber;
+	exporter->offset = MaxHeapTuplesPerPage;
 	pgb_job_set_object(exporter->shared->job,
 					   pgb_to_utf8(get_namespace_name(RelationGetNamespace(rel))),
 					   pgb_to_utf8(RelationGetRelationName(rel)));
