@@ -83,19 +83,23 @@ append_tuple(Worker *worker, HeapTuple tuple)
 
 /* ---- rows ---- */
 
-/* The largest value that can still be compressed, or -1. */
+/*
+ * The column of the largest value that the toaster would look at next, or -1.  Columns of
+ * storage EXTENDED are EXTERNAL now: see compressible_columns() in import_parallel.c.
+ */
 static int
-largest_compressible(Worker *worker, const Datum *values, const bool *nulls, const bool *tried)
+largest_value(Worker *worker, const bool *done)
 {
+	TupleDesc	desc = RelationGetDescr(worker->relation);
+	const Datum *values = worker->slot->tts_values;
 	int			largest = -1;
 	Size		largest_size = MAXALIGN(TOAST_POINTER_SIZE);
-	ListCell   *lc;
 
-	foreach(lc, worker->compressible)
+	for (int n = 0; n < desc->natts; n++)
 	{
-		int			n = lfirst_int(lc) - 1;
-
-		if (nulls[n] || tried[n] ||
+		if (done[n] || worker->slot->tts_isnull[n] ||
+			TupleDescAttr(desc, n)->attlen != -1 ||
+			TupleDescAttr(desc, n)->attstorage != TYPSTORAGE_EXTERNAL ||
 			VARATT_IS_EXTERNAL(DatumGetPointer(values[n])) ||
 			VARATT_IS_COMPRESSED(DatumGetPointer(values[n])))
 			continue;
@@ -106,6 +110,20 @@ largest_compressible(Worker *worker, const Datum *values, const bool *nulls, con
 		}
 	}
 	return largest;
+}
+
+static void
+compress_value(Worker *worker, int n)
+{
+	Datum	   *value = &worker->slot->tts_values[n];
+	Datum		compressed;
+
+	if (!list_member_int(worker->compressible, n + 1))
+		return;
+	compressed = toast_compress_datum(*value,
+									  TupleDescAttr(RelationGetDescr(worker->relation), n)->attcompression);
+	if (DatumGetPointer(compressed) != NULL)
+		*value = compressed;
 }
 
 /*
@@ -119,30 +137,26 @@ compress_tuple(Worker *worker, HeapTuple tuple)
 	TupleDesc	desc = RelationGetDescr(worker->relation);
 	Datum	   *values = worker->slot->tts_values;
 	bool	   *nulls = worker->slot->tts_isnull;
-	bool	   *tried = palloc0(desc->natts * sizeof(bool));
+	bool	   *done = palloc0(desc->natts * sizeof(bool));
+	bool	   *absent = palloc(desc->natts * sizeof(bool));
 	Size		limit = RelationGetToastTupleTarget(worker->relation, TOAST_TUPLE_TARGET) -
 		tuple->t_data->t_hoff;
-	Size		size = tuple->t_len - tuple->t_data->t_hoff;
+	Size		out_of_line = 0;
 	int			n;
 
-	while (size > limit && (n = largest_compressible(worker, values, nulls, tried)) >= 0)
+	memcpy(absent, nulls, desc->natts * sizeof(bool));
+	while (heap_compute_data_size(desc, values, absent) + out_of_line > limit &&
+		   (n = largest_value(worker, done)) >= 0)
 	{
-		Size		before = VARSIZE_ANY(DatumGetPointer(values[n]));
-		Datum		compressed = toast_compress_datum(values[n],
-													  TupleDescAttr(desc, n)->attcompression);
-		Size		after = before;
+		compress_value(worker, n);
+		done[n] = true;
 
-		tried[n] = true;
-		if (DatumGetPointer(compressed) != NULL)
+		/* what is still too large alone will go out of line at once */
+		if (VARSIZE_ANY(DatumGetPointer(values[n])) > limit)
 		{
-			values[n] = compressed;
-			after = VARSIZE_ANY(DatumGetPointer(compressed));
+			absent[n] = true;
+			out_of_line += TOAST_POINTER_SIZE;
 		}
-
-		/* what is still too large alone will go out of line */
-		if (after > limit)
-			after = TOAST_POINTER_SIZE;
-		size -= Min(size, before - after);
 	}
 	return heap_form_tuple(desc, values, nulls);
 }

@@ -1,0 +1,368 @@
+#
+# 030_restore_table.pl
+#	  pgbackup_restore_table where one session and small tables are not enough:
+#	  parallel workers, cancelled and damaged loads, other databases, encodings
+#	  and settings.  sql/restore_table.sql has the rest.
+#
+# test/t/030_restore_table.pl
+#
+use strict;
+use warnings;
+
+use PgBackupTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main', conf => "max_worker_processes = 16\nallow_in_place_tablespaces = on\nrestart_after_crash = on\n");
+
+# Does the staged table have the rows of the original?
+sub same_rows
+{
+	my ($live, $staged, $name, $database) = @_;
+
+	$database //= 'postgres';
+	is(table_hash($node, $database, $staged), table_hash($node, $database, $live), $name);
+}
+
+# Nothing of a failed staging may be left.
+sub nothing_left
+{
+	my ($name, $database) = @_;
+
+	is( $node->safe_psql(
+			$database // 'postgres',
+			"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'pgbackup_recovery'"),
+		0,
+		"$name: nothing is left");
+}
+
+sub forget
+{
+	$node->safe_psql($_[0] // 'postgres', 'DROP SCHEMA IF EXISTS pgbackup_recovery CASCADE');
+}
+
+# Enough text for several frames.
+$node->safe_psql('postgres', <<'SQL');
+CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
+CREATE DOMAIN plain AS integer;
+CREATE TYPE pair AS (one integer, two plain);
+CREATE TABLE wide (
+	id integer PRIMARY KEY,
+	short text NOT NULL,
+	body text,
+	main text,
+	outside text,
+	number numeric,
+	moment timestamptz,
+	items integer[],
+	pair pair,
+	during tstzrange);
+ALTER TABLE wide ALTER main SET STORAGE MAIN, ALTER outside SET STORAGE EXTERNAL;
+INSERT INTO wide
+SELECT n, 'row ' || n,
+	CASE WHEN n % 10 = 0 THEN repeat(md5(n::text), n % 400) END,
+	CASE WHEN n % 50 = 0 THEN repeat(md5(n::text), 70) END,
+	CASE WHEN n % 70 = 0 THEN repeat(md5(n::text), 100) END,
+	n / 7.0, timestamptz '2026-01-01 UTC' + n * interval '1 second',
+	ARRAY[n, NULL, n + 1], ROW(n, -n)::pair, tstzrange('2026-01-01', '2026-01-02')
+FROM generate_series(1, 60000) n;
+INSERT INTO wide (id, short, body)
+SELECT -1, 'incompressible', string_agg(sha512(n::text::bytea)::text, '') FROM generate_series(1, 50000) n;
+CREATE INDEX wide_short ON wide (short);
+
+-- these are left to COPY: a constraint or an expression would run in a worker
+CREATE TABLE constrained (id positive, body text);
+INSERT INTO constrained SELECT n, repeat(md5(n::text), 10) FROM generate_series(1, 60000) n;
+CREATE TABLE generated (id integer, twice integer GENERATED ALWAYS AS (id * 2) STORED, body text);
+INSERT INTO generated (id, body) SELECT n, repeat(md5(n::text), 10) FROM generate_series(1, 60000) n;
+
+CREATE TABLE parted (id integer NOT NULL, body text) PARTITION BY RANGE (id);
+CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (60001);
+CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (60001) TO (100000);
+INSERT INTO parted SELECT n, repeat(md5(n::text), 10) FROM generate_series(1, 70000) n;
+SQL
+my $id = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
+
+# ---- with workers and without ----
+
+# The workers of a staging; 0 when it went alone.  Each attaches to the queue of the
+# leader, so the leader's pg_stat_activity is no help: count them in the log.
+sub workers_of
+{
+	my ($settings, $table, $as_name) = @_;
+	my $before = -s $node->logfile;
+	my $rows = $node->safe_psql('postgres',
+		"SET log_min_messages = debug1; $settings SELECT row_count FROM pgbackup_restore_table('$table', as_name => '$as_name')");
+	my @started = slurp_file($node->logfile, $before) =~ /starting background worker process "parallel worker for PID/g;
+
+	return ($rows, scalar @started);
+}
+
+$node->append_conf('postgresql.conf', "log_min_messages = debug1\nmax_parallel_maintenance_workers = 0\n");
+$node->reload;
+
+for my $case (
+	[ 'wide', 'SET pgbackup.jobs = 2;', 2, 60001 ],
+	[ 'wide', 'SET pgbackup.jobs = 1;', 1, 60001 ],
+	[ 'wide', 'SET pgbackup.jobs = 64;', undef, 60001 ],
+	[ 'wide', 'SET max_parallel_workers = 0;', 0, 60001 ],
+	[ 'wide', 'SET default_transaction_isolation = serializable;', 2, 60001 ],
+	[ 'constrained', '', 0, 60000 ],
+	[ 'generated', '', 0, 60000 ],
+	[ 'parted', '', 2, 70000 ])
+{
+	my ($table, $settings, $expected_workers, $expected_rows) = @$case;
+	my ($rows, $workers) = workers_of($settings, $table, 'staged');
+	my $name = "$table, " . ($settings || 'by default');
+
+	is($rows, $expected_rows, "$name: rows");
+	is($workers, $expected_workers, "$name: workers") if defined $expected_workers;
+	same_rows($table, 'pgbackup_recovery.staged', "$name: content");
+	if ($table eq 'wide')
+	{
+		is( $node->safe_psql('postgres', <<'SQL'), '', "$name: stored like the original");
+SELECT a.attname, a.attstorage, b.attstorage
+FROM pg_attribute a JOIN pg_attribute b USING (attname)
+WHERE a.attrelid = 'wide'::regclass AND b.attrelid = 'pgbackup_recovery.staged'::regclass
+	AND a.attstorage <> b.attstorage
+UNION ALL
+SELECT 'row ' || l.id, '', ''
+FROM wide l JOIN pgbackup_recovery.staged s USING (id)
+WHERE (pg_column_compression(l.body), pg_column_compression(l.main), pg_column_compression(l.outside),
+		pg_column_size(l.body), pg_column_size(l.main), pg_column_size(l.short))
+	IS DISTINCT FROM (pg_column_compression(s.body), pg_column_compression(s.main), pg_column_compression(s.outside),
+		pg_column_size(s.body), pg_column_size(s.main), pg_column_size(s.short))
+SQL
+		is( $node->safe_psql('postgres',
+				"SET enable_seqscan = off; SELECT id FROM pgbackup_recovery.staged WHERE short = 'row 777'"),
+			777, "$name: its index");
+	}
+	forget();
+}
+
+# in a subtransaction, and twice in one transaction
+is( $node->safe_psql('postgres', <<'SQL'), "60001\n60001", 'parallel in a subtransaction');
+BEGIN;
+SAVEPOINT a;
+SELECT row_count FROM pgbackup_restore_table('wide');
+ROLLBACK TO a;
+DO $$ BEGIN PERFORM pgbackup_restore_table('wide'); RAISE 'undo'; EXCEPTION WHEN raise_exception THEN NULL; END $$;
+SELECT row_count FROM pgbackup_restore_table('wide');
+COMMIT;
+SQL
+same_rows('wide', 'pgbackup_recovery.wide', 'content after that');
+forget();
+
+# ---- cancelled, killed ----
+
+for my $case (
+	[ 'pg_cancel_backend', qr/canceling statement due to user request/ ],
+	[ 'pg_terminate_backend', qr/terminating connection/ ])
+{
+	my ($function, $pattern) = @$case;
+	my $stderr = '';
+	my $stdout = '';
+	my $handle = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
+			"SET application_name = 'victim'; SELECT row_count FROM pgbackup_restore_table('wide')" ],
+		'<', \'', '>', \$stdout, '2>', \$stderr);
+
+	wait_for(
+		sub {
+			$node->safe_psql('postgres',
+				"SELECT $function(pid) FROM pg_stat_activity a WHERE application_name = 'victim' AND backend_type = 'client backend'
+					AND EXISTS (SELECT FROM pg_stat_activity w WHERE w.leader_pid = a.pid AND w.pid <> a.pid)") eq 't';
+		},
+		'a staging with workers');
+	$handle->finish;
+	like($stderr, $pattern, "$function ends a staging");
+	nothing_left($function);
+	is( $node->safe_psql('postgres',
+			"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'"),
+		0, "$function: no worker is left");
+}
+
+fails_like($node, "SET statement_timeout = '100ms'; SELECT pgbackup_restore_table('wide')",
+	qr/statement timeout/, 'statement_timeout');
+nothing_left('statement_timeout');
+
+# ---- damage ----
+
+my ($manifest) = backup_files($node, $id, qr/manifest\.json$/);
+my $dump_id = sub {
+	my ($table) = @_;
+	my ($file) = read_file($manifest) =~ /"$table".*?"(\d+\.dat\.zst)"/s;
+	return $file;
+};
+
+sub damaged
+{
+	my ($name, $path, $damage, $pattern, $table) = @_;
+	my $whole = read_file($path);
+
+	$damage->($path);
+	fails_like($node, "SELECT pgbackup_restore_table('$table', '$id')", $pattern, $name);
+	nothing_left($name);
+	write_file($path, $whole);
+}
+
+for my $table ('wide', 'generated')
+{
+	my $path = backup_folder($node, $id) . '/' . $dump_id->($table);
+	my $length = -s $path;
+
+	damaged("$table: a flipped bit in the first frame", $path, sub { flip_bit($_[0], 1000) }, qr/CRC/, $table);
+	damaged("$table: a flipped bit in the middle", $path, sub { flip_bit($_[0], int($length / 2)) }, qr/CRC/, $table);
+	damaged("$table: a truncated file", $path, sub { truncate_file($_[0], -100) }, qr/damaged.*bytes long/s, $table);
+	damaged("$table: an empty file", $path, sub { truncate_file($_[0], 0) }, qr/damaged.*bytes long/s, $table);
+	damaged("$table: a missing file", $path, sub { unlink $_[0] }, qr/is missing/, $table);
+}
+damaged('a flipped bit in toc.dat', backup_folder($node, $id) . '/toc.dat', sub { flip_bit($_[0], -1000) }, qr/CRC/, 'wide');
+damaged('no toc.dat', backup_folder($node, $id) . '/toc.dat', sub { unlink $_[0] }, qr/is missing/, 'wide');
+damaged('a manifest that is not JSON', $manifest, sub { write_file($_[0], 'rubbish') }, qr/manifest/, 'wide');
+damaged('a flipped bit in the manifest', $manifest, sub { flip_bit($_[0], 200) }, qr/manifest/, 'wide');
+is($node->safe_psql('postgres', "SELECT row_count FROM pgbackup_restore_table('wide', '$id')"),
+	60001, 'and undamaged it is staged');
+forget();
+
+# ---- other databases, encodings, settings ----
+
+$node->safe_psql('postgres', "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->safe_psql('latin', <<'SQL');
+SET client_encoding = 'UTF8';
+CREATE EXTENSION pgbackup;
+CREATE TABLE "größe" ("länge" text DEFAULT 'süß');
+COMMENT ON TABLE "größe" IS 'ein Übel';
+INSERT INTO "größe" VALUES ('Äpfel'), (DEFAULT);
+CREATE TABLE backslash (a text DEFAULT E'a\\b\'c');
+ALTER DATABASE latin SET standard_conforming_strings = off;
+SQL
+my $latin = $node->safe_psql('latin', 'SELECT pgbackup_run()');
+
+is($node->safe_psql('latin', q{SET client_encoding = 'UTF8'; SELECT staged, row_count FROM pgbackup_restore_table('"größe"')}),
+	'pgbackup_recovery."größe"|2', 'a LATIN1 database');
+is($node->safe_psql('postgres', qq{SELECT staged, row_count FROM pgbackup_restore_table('"größe"', '$latin')}),
+	'pgbackup_recovery."größe"|2', 'a table of a LATIN1 database in a UTF8 one');
+is( $node->safe_psql('postgres', <<'SQL'), 'süß,süß,Äpfel|ein Übel', 'its rows, default and comment');
+INSERT INTO pgbackup_recovery."größe" DEFAULT VALUES;
+SELECT string_agg("länge", ',' ORDER BY "länge" COLLATE "C"), obj_description('pgbackup_recovery."größe"'::regclass)
+FROM pgbackup_recovery."größe"
+SQL
+$node->safe_psql('postgres', "SELECT pgbackup_restore_table('backslash', '$latin')");
+is($node->safe_psql('postgres', 'INSERT INTO pgbackup_recovery.backslash DEFAULT VALUES RETURNING a'),
+	q{a\b'c}, 'literals written without standard_conforming_strings');
+forget();
+
+# settings of the caller that change what text means
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE texts (d date, i interval, t timestamptz, m money, x xml, a text[], s text DEFAULT 'back\slash', e boolean CHECK (e = NULL));
+INSERT INTO texts (d, i, t, m, x, a) VALUES ('2026-02-01', '-1 day 02:03:04', '2026-02-01 03:04:05+06', '12.34', 'mere <b>content</b>', '{NULL,"NULL"}');
+SQL
+my $texts = table_hash($node, 'postgres', 'texts');
+$node->safe_psql('postgres', 'SELECT pgbackup_run()');
+$node->safe_psql('postgres', <<'SQL');
+SET datestyle = 'SQL, DMY'; SET intervalstyle = 'sql_standard'; SET timezone = 'Asia/Tokyo'; SET xmloption = document;
+SET array_nulls = off; SET standard_conforming_strings = off; SET transform_null_equals = on; SET escape_string_warning = on;
+SET search_path = ''; SET client_min_messages = error;
+SELECT public.pgbackup_restore_table('public.texts');
+DO $$ BEGIN
+	IF current_setting('datestyle') <> 'SQL, DMY' OR current_setting('search_path') <> '""' OR current_setting('array_nulls') <> 'off' THEN
+		RAISE 'the settings have changed';
+	END IF;
+END $$;
+SQL
+is(table_hash($node, 'postgres', 'pgbackup_recovery.texts'), $texts, 'whatever the settings of the caller');
+is($node->safe_psql('postgres', "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'pgbackup_recovery.texts'::regclass AND contype = 'c'"),
+	'CHECK ((e = NULL::boolean))', 'nor do they change a definition');
+forget();
+
+# ---- what the definition names and the server lacks ----
+
+$node->safe_psql('postgres', "CREATE TABLESPACE elsewhere LOCATION ''");
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE app;
+CREATE SCHEMA app AUTHORIZATION app;
+CREATE TABLE app.spaced (id integer PRIMARY KEY USING INDEX TABLESPACE elsewhere, note text) TABLESPACE elsewhere;
+CREATE INDEX spaced_note ON app.spaced (note) TABLESPACE elsewhere;
+INSERT INTO app.spaced VALUES (1, 'one');
+ALTER TABLE app.spaced OWNER TO app;
+SQL
+$node->safe_psql('postgres', 'SELECT pgbackup_run()');
+my ($status, $stdout, $stderr) = $node->psql('postgres', "SELECT row_count FROM pgbackup_restore_table('app.spaced')");
+is($stdout, 1, 'a tablespace that the owner may not use');
+like($stderr, qr/NOTICE:  no permission for tablespace "elsewhere": index "spaced_note"/, 'is told of');
+forget();
+$node->safe_psql('postgres', 'GRANT CREATE ON TABLESPACE elsewhere TO app');
+$node->safe_psql('postgres', "SELECT pgbackup_restore_table('app.spaced')");
+is( $node->safe_psql('postgres',
+		"SELECT count(*) FROM pg_class c JOIN pg_tablespace t ON t.oid = reltablespace JOIN pg_namespace n ON n.oid = relnamespace
+			WHERE spcname = 'elsewhere' AND nspname = 'pgbackup_recovery'"),
+	3, 'one that it may use, for the table and its indexes');
+forget();
+$node->safe_psql('postgres', 'DROP TABLE app.spaced');
+$node->safe_psql('postgres', 'DROP TABLESPACE elsewhere');
+$node->safe_psql('postgres', 'DROP OWNED BY app CASCADE; DROP ROLE app');
+($status, $stdout, $stderr) = $node->psql('postgres', "SELECT row_count FROM pgbackup_restore_table('app.spaced')");
+is($stdout, 1, 'tablespace and owner are gone');
+like($stderr, qr/tablespace "elsewhere" does not exist: table "spaced"/, 'the tablespace is told of');
+like($stderr, qr/role "app".*does not exist: the staged table belongs to/, 'so is the owner');
+forget();
+
+# ---- two at a time ----
+
+my @sessions = map {
+	my $out = '';
+	my $err = '';
+	{
+		out => \$out,
+		err => \$err,
+		handle => IPC::Run::start(
+			[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
+				"BEGIN; SELECT row_count FROM pgbackup_restore_table('wide', as_name => 'wide_$_'); SELECT pg_sleep(0.5); COMMIT" ],
+			'<', \'', '>', \$out, '2>', \$err)
+	}
+} (1 .. 3);
+for my $session (@sessions)
+{
+	$session->{handle}->finish;
+	like(${ $session->{out} }, qr/^60001/, 'one of three that all make the recovery schema') or diag(${ $session->{err} });
+}
+forget();
+
+# ---- a crash ----
+
+$node->safe_psql('postgres', "SELECT pgbackup_restore_table('wide', as_name => 'before')");
+{
+	my $err = '';
+	my $handle = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
+			"SET application_name = 'victim'; SELECT pgbackup_restore_table('wide')" ],
+		'<', \'', '>', \my $out, '2>', \$err);
+	my $worker;
+
+	wait_for(
+		sub {
+			$worker = $node->safe_psql('postgres',
+				"SELECT w.pid FROM pg_stat_activity w JOIN pg_stat_activity a ON a.pid = w.leader_pid AND w.pid <> a.pid
+					WHERE a.application_name = 'victim' LIMIT 1");
+		},
+		'a worker');
+	kill 'KILL', $worker;
+	$handle->finish;
+	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+	is( $node->safe_psql('postgres',
+			"SELECT string_agg(relname, ',') FROM pg_class WHERE relnamespace = 'pgbackup_recovery'::regnamespace AND relkind = 'r'"),
+		'before', 'kill -9 of a worker leaves what was committed, and nothing else');
+}
+same_rows('wide', 'pgbackup_recovery.before', 'and its rows');
+forget();
+
+# ---- without shared_preload_libraries ----
+
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
+$node->restart;
+is($node->safe_psql('postgres', "SELECT row_count FROM pgbackup_restore_table('wide')"),
+	60001, 'without shared_preload_libraries');
+same_rows('wide', 'pgbackup_recovery.wide', 'its content');
+
+done_testing();
