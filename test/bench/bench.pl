@@ -315,7 +315,8 @@ sub stat_of
 
 sub measure_memory
 {
-	print "\nLargest anonymous memory of a process, in MB\n";
+	print "\nLargest anonymous memory of a process, in MB;",
+	  " those that build an index may use maintenance_work_mem\n";
 	my $backup = show_memory(\%run2);
 	show_memory(\%stage2);
 	$worker_memory = max(map { $_ // 0 } @$backup{ 'pgbackup job', 'parallel worker' });
