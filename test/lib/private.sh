@@ -20,6 +20,7 @@ private_make()
 		bench) parent=${TMPDIR:-/var/tmp} ;;
 		*) parent=${TMPDIR:-/tmp} ;;
 	esac
+	parent=$(cd "$parent" && pwd -P)
 
 	# the path of a Unix socket has room for some 100 bytes
 	if [ ${#parent} -gt 40 ]
@@ -42,7 +43,7 @@ private_copy_tree()
 
 	(
 		cd "$from"
-		if git_in_tree rev-parse --is-inside-work-tree >/dev/null 2>&1
+		if git_in_tree ls-files --error-unmatch test/run >/dev/null 2>&1
 		then
 			git_in_tree ls-files -z --cached --others --exclude-standard |
 				while IFS= read -r -d '' file
