@@ -423,6 +423,21 @@ static const PgbStoreOps posix_ops = {
 	.local_path = posix_local_path,
 };
 
+/* Only the last part: a parent that is missing may be a file system that is not mounted. */
+static void
+make_place(const char *location)
+{
+	if (mkdir(location, FOLDER_MODE) == 0)
+		sync_parent(location);
+	else if (errno == ENOENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("could not create repository \"%s\": %m", location),
+				 errhint("Make the directory above it, or point pgbackup.repository elsewhere.")));
+	else if (errno != EEXIST)
+		pgb_posix_report(ERROR, "create directory", location);
+}
+
 static void
 check_place(const char *location)
 {
@@ -440,7 +455,8 @@ check_place(const char *location)
 	if (!S_ISDIR(st.st_mode))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("repository \"%s\" is not a directory", location)));
+				 errmsg("repository \"%s\" is not a directory", location),
+				 errhint("Point pgbackup.repository to a directory, or to a name that does not exist yet.")));
 }
 
 PgbStore *
@@ -453,8 +469,7 @@ pgb_store_posix_open(const char *location, bool create)
 	canonicalize_path(store->location);
 
 	if (create)
-		make_directory(store->location);
-	else
-		check_place(store->location);
+		make_place(store->location);
+	check_place(store->location);
 	return store;
 }

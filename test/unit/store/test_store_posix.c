@@ -75,7 +75,7 @@ test_place(void)
 
 	tap_write_file(psprintf("%s/file", directory), "x", 1);
 	raises(ERRCODE_WRONG_OBJECT_TYPE, "a file is no place", pgb_store_open(psprintf("%s/file", directory), false));
-	raises(ERRCODE_DUPLICATE_FILE, "nor can one be made of it", pgb_store_open(psprintf("%s/file", directory), true));
+	raises(ERRCODE_WRONG_OBJECT_TYPE, "nor can one be made of it", pgb_store_open(psprintf("%s/file", directory), true));
 }
 
 static void
