@@ -145,6 +145,7 @@ run_tap()
 }
 
 # run_pg_regress program input-directory name...
+# The database has the name that "make installcheck" gives it.
 run_pg_regress()
 {
 	local program=$pgxsdir/src/test/$1 input=$2 name
@@ -158,7 +159,7 @@ run_pg_regress()
 	done
 	"$program" --bindir="$bindir" --inputdir="$input" --outputdir="$stage_dir" \
 		--temp-instance="$stage_dir/instance" --temp-config=test/postgresql.conf \
-		--no-locale --encoding=UTF8 --load-extension=pgbackup "$@"
+		--dbname=contrib_regression --no-locale --encoding=UTF8 --load-extension=pgbackup "$@"
 }
 
 # file names without their directories and endings
