@@ -205,7 +205,8 @@ hint_for(const char *words)
 		return "Let the server's own operating system user connect as a superuser through the local socket in pg_hba.conf, or set pgbackup.conninfo.";
 	if (strstr(words, "connection to server") != NULL)
 		return "Set pgbackup.conninfo so that pg_dump can connect to this server as a superuser.";
-	if (strstr(words, "no matching") != NULL)
+	if (strstr(words, "no matching") != NULL || strstr(words, "improper ") != NULL ||
+		strstr(words, "cross-database references") != NULL)
 		return "Check the patterns; they are those of psql's \\d commands, and unquoted names are folded to lower case.";
 	if (strstr(words, "No space left") != NULL)
 		return "Free space in the repository, or point pgbackup.repository to a larger place.";
