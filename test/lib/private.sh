@@ -88,7 +88,8 @@ private_run()
 {
 	local settings=() name status=0
 
-	for name in TERM STAGE TESTS KEEP COPT PROVE_FLAGS PG_TEST_TIMEOUT_DEFAULT ${!BENCH_@}
+	for name in TERM STAGE TESTS KEEP COPT PROVE_FLAGS PG_TEST_TIMEOUT_DEFAULT \
+		PGBACKUP_TEST_SMALL_FS ${!BENCH_@}
 	do
 		[ -z "${!name:-}" ] || settings+=("$name=${!name}")
 	done
