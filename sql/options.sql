@@ -32,7 +32,7 @@ PREPARE contents AS
 
 SELECT pgbackup_run() AS id \gset
 EXECUTE contents(:'id');
-SELECT kind, database, label, status, tables >= 9 AS tables, raw_bytes > 20000 AS raw, stored_bytes < raw_bytes AS smaller,
+SELECT kind, database = current_database() AS here, label, status, tables >= 9 AS tables, raw_bytes > 20000 AS raw, stored_bytes < raw_bytes AS smaller,
 	started_at <= finished_at AS times, start_lsn <= stop_lsn AS places, timeline, parent,
 	server_version = current_setting('server_version') AS version, proven_at
 FROM pgbackup_list() WHERE id = :'id';
