@@ -308,6 +308,58 @@ like($stderr, qr/tablespace "elsewhere" does not exist: table "spaced"/, 'the ta
 like($stderr, qr/role "app".*does not exist: the staged table belongs to/, 'so is the owner');
 forget();
 
+# ---- what newer versions know ----
+
+# constraints with their names, and columns, of a table
+sub parts_of
+{
+	my ($table) = @_;
+
+	return $node->safe_psql('postgres', <<"SQL");
+SELECT concat_ws(' ', conname, pg_get_constraintdef(oid), convalidated) FROM pg_constraint WHERE conrelid = '$table'::regclass
+UNION ALL
+SELECT concat_ws(' ', attname, atttypid::regtype, attnotnull, attidentity, attgenerated) FROM pg_attribute
+WHERE attrelid = '$table'::regclass AND attnum > 0
+ORDER BY 1
+SQL
+}
+
+my @newer;
+
+if ($node->pg_version >= 17)
+{
+	$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE numbered (id integer GENERATED ALWAYS AS IDENTITY, at date) PARTITION BY RANGE (at);
+CREATE TABLE numbered_1 PARTITION OF numbered FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+INSERT INTO numbered (at) SELECT '2026-02-01' FROM generate_series(1, 5);
+SQL
+	push @newer, 'numbered';
+}
+if ($node->pg_version >= 18)
+{
+	$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE named (
+	a integer CONSTRAINT a_is_set NOT NULL, b integer, c integer GENERATED ALWAYS AS (a * 2) VIRTUAL,
+	room int4range, during daterange,
+	CONSTRAINT loose CHECK (a > 100) NOT ENFORCED,
+	CONSTRAINT no_overlap PRIMARY KEY (room, during WITHOUT OVERLAPS));
+INSERT INTO named (a, room, during) VALUES (1, '[1,2)', '[2026-01-01,2026-02-01)');
+ALTER TABLE named ADD CONSTRAINT b_is_set NOT NULL b NOT VALID;
+CREATE TABLE named_child (d integer CONSTRAINT d_is_set NOT NULL) INHERITS (named);
+INSERT INTO named_child (a, b, room, during, d) VALUES (1, 2, '[1,2)', '[2026-01-01,2026-02-01)', 4);
+SQL
+	push @newer, 'named', 'named_child';
+}
+$node->safe_psql('postgres', 'SELECT pgbackup_run()') if @newer;
+for my $table (@newer)
+{
+	$node->safe_psql('postgres', "SELECT pgbackup_restore_table('$table')");
+	is(parts_of("pgbackup_recovery.$table"), parts_of($table), "$table is defined like the original");
+	is(table_hash($node, 'postgres', "ONLY pgbackup_recovery.$table"),
+		table_hash($node, 'postgres', "ONLY $table"), "$table has the rows of the original");
+	forget();
+}
+
 # ---- two at a time ----
 
 my @sessions = map {
