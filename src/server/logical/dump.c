@@ -30,6 +30,13 @@
 #define SESSION_END_MS		10000
 #define SESSION_POLL_MS		5
 
+/*
+ * In force from the first query, before the programs make settings of their own.
+ * A deferrable transaction would wait for that of who waits for the backup.
+ */
+#define SESSION_SETTINGS \
+	"-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_deferrable=off"
+
 extern char **environ;
 
 /* A growing argv or environment. */
@@ -108,8 +115,7 @@ connection_string(const char *options)
 	appendStringInfo(&buf, " %s", pgb_guc_conninfo);
 	add_keyword(&buf, "dbname", get_database_name(MyDatabaseId));
 	add_keyword(&buf, "fallback_application_name", "pgbackup");
-	if (options != NULL)
-		add_keyword(&buf, "options", options);
+	add_keyword(&buf, "options", options);
 	return buf.data;
 }
 
@@ -153,7 +159,7 @@ pgb_dump_start(PgbJobRef job, const PgbRunOptions *options, const char *snapshot
 			   const char *directory)
 {
 	StringArray argv = {0};
-	char	   *session_options = psprintf("-c pgbackup.export_job=%s",
+	char	   *session_options = psprintf(SESSION_SETTINGS " -c pgbackup.export_job=%s",
 										   pgb_dump_session_token(job));
 
 	add(&argv, program_path("pg_dump"));
@@ -190,7 +196,7 @@ pgb_dump_globals_start(const char *file)
 	add(&argv, "--no-password");
 	add(&argv, "--no-sync");
 	add(&argv, psprintf("--file=%s", file));
-	add(&argv, psprintf("--dbname=%s", connection_string(NULL)));
+	add(&argv, psprintf("--dbname=%s", connection_string(SESSION_SETTINGS)));
 	return pgb_subprocess_start(argv.strings, child_environment());
 }
 
