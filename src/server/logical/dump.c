@@ -200,6 +200,20 @@ pgb_dump_globals_start(const char *file)
 	return pgb_subprocess_start(argv.strings, child_environment());
 }
 
+/* Its words may be anything; a message must be text of the server's encoding. */
+static char *
+text_of(const char *words)
+{
+	char	   *text = pstrdup(words);
+	int			length = strlen(text);
+	int			valid = 0;
+
+	while ((valid += pg_encoding_verifymbstr(GetDatabaseEncoding(), text + valid,
+											 length - valid)) < length)
+		text[valid++] = '?';
+	return text;
+}
+
 /* What helps depends on what went wrong, which only its words tell. */
 static const char *
 hint_for(const char *words)
@@ -222,7 +236,7 @@ hint_for(const char *words)
 void
 pgb_dump_check(PgbSubprocess *process, const char *program)
 {
-	const char *words = pgb_subprocess_words(process);
+	char	   *words = text_of(pgb_subprocess_words(process));
 	const char *hint;
 
 	if (pgb_subprocess_succeeded(process))
