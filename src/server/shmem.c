@@ -680,7 +680,7 @@ raise_job_is_gone(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the backup job of this pg_dump is gone")));
+			 errmsg(PGB_JOB_IS_GONE)));
 }
 
 void

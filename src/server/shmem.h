@@ -170,6 +170,9 @@ extern void pgb_job_set_object(PgbJobRef job, const char *schema_name, const cha
 
 /* ---- the session of pg_dump ---- */
 
+/* What it says when it has no job. */
+#define PGB_JOB_IS_GONE		"the backup job of this pg_dump is gone"
+
 /*
  * Joins the lock group of the job.  Raises if the job is not there: then this
  * session is not its pg_dump.

@@ -223,6 +223,13 @@ hint_for(const char *words)
 	if (strstr(words, "pg_hba.conf") != NULL || strstr(words, "authentication failed") != NULL ||
 		strstr(words, "no password supplied") != NULL)
 		return "Let the server's own operating system user connect as a superuser through the local socket in pg_hba.conf, or set pgbackup.conninfo.";
+	if (strstr(words, "too many clients") != NULL || strstr(words, "too many connections") != NULL ||
+		strstr(words, "connection slots are reserved") != NULL)
+		return "A backup needs two connections: raise max_connections, or wait until other sessions have ended.";
+	if (strstr(words, "connection option") != NULL || strstr(words, "connection info string") != NULL)
+		return "Check pgbackup.conninfo: it holds keywords and values as libpq knows them, such as \"host=/tmp port=5432\".";
+	if (strstr(words, "invalid snapshot identifier") != NULL || strstr(words, PGB_JOB_IS_GONE) != NULL)
+		return "Check pgbackup.conninfo: it must lead to this very server.";
 	if (strstr(words, "connection to server") != NULL)
 		return "Set pgbackup.conninfo so that pg_dump can connect to this server as a superuser.";
 	if (strstr(words, "no matching") != NULL || strstr(words, "improper ") != NULL ||

@@ -18,8 +18,8 @@
  *
  * All of them are one lock group, with the job as its leader: a lock that one
  * member holds is granted to the others at once, even if somebody waits for an
- * exclusive one in between.  The session joins it with its first command, when
- * it has no locks yet.
+ * exclusive one in between.  The session joins it with its BEGIN, when it has no
+ * locks yet.
  *
  * src/server/logical/dump_session.c
  *
@@ -121,7 +121,9 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *completion)
 {
-	if (pgb_guc_export_job[0] != '\0' && served_job.serial == 0)
+	/* what is wrong with a SET of its own pg_dump tells, but not why */
+	if (pgb_guc_export_job[0] != '\0' && served_job.serial == 0 &&
+		!IsA(pstmt->utilityStmt, VariableSetStmt))
 		join_job();
 	if (served_job.serial != 0 && IsA(pstmt->utilityStmt, CopyStmt))
 		pstmt = answer_copy(pstmt);
