@@ -16,11 +16,11 @@ WHERE extname = 'pgbackup' AND refclassid = 'pg_extension'::regclass AND classid
 ORDER BY 1;
 \a
 
--- everything has a comment
+-- everything has a comment; the row types of views are members as well since 17
 SELECT pg_describe_object(classid, objid, 0) AS without_comment
 FROM pg_depend JOIN pg_extension e ON refobjid = e.oid
 WHERE extname = 'pgbackup' AND refclassid = 'pg_extension'::regclass AND deptype = 'e'
-	AND obj_description(objid, classid::regclass::name) IS NULL;
+	AND obj_description(objid, classid::regclass::name) IS NULL AND classid <> 'pg_type'::regclass;
 
 -- settings: those of the server are not a session's, and paths are the superuser's
 SELECT name, vartype, context, min_val, max_val FROM pg_settings WHERE name LIKE 'pgbackup.%' ORDER BY name;
