@@ -213,6 +213,15 @@ INSERT INTO shop.base VALUES (1, 'base');
 INSERT INTO shop.middle VALUES (2, 'middle', 3);
 INSERT INTO shop.leaf (a, b, c, z, d) VALUES (3, 'leaf', 4, 5, 6), (4, 'leaf', 5, 6, 7);
 
+-- a partition that is a foreign table, and one whose rows are not backed up
+CREATE FOREIGN DATA WRAPPER regress_pgbackup_wrapper;
+CREATE SERVER regress_pgbackup_server FOREIGN DATA WRAPPER regress_pgbackup_wrapper;
+CREATE TABLE shop.mixed (id integer) PARTITION BY LIST (id);
+CREATE TABLE shop.mixed_1 PARTITION OF shop.mixed FOR VALUES IN (1);
+CREATE TABLE shop.mixed_2 PARTITION OF shop.mixed FOR VALUES IN (2);
+CREATE FOREIGN TABLE shop.mixed_3 PARTITION OF shop.mixed FOR VALUES IN (3) SERVER regress_pgbackup_server;
+INSERT INTO shop.mixed VALUES (1), (2), (1);
+
 -- the same name in two schemas
 CREATE SCHEMA shop_archive;
 CREATE TABLE shop_archive.orders (id integer);
@@ -326,6 +335,14 @@ SELECT * FROM difference('shop.base', 'pgbackup_recovery.base');
 SELECT * FROM stage('shop.leaf');
 SELECT * FROM difference('shop.leaf', 'pgbackup_recovery.leaf');
 SELECT same_rows('shop.leaf', 'pgbackup_recovery.leaf');
+
+-- what is not in the backup
+SELECT * FROM stage('shop.mixed');
+SELECT length(pgbackup_run(exclude_table_data => '{shop.mixed_2}', exclude_tables => '{shop.middle}')) AS id_length;
+SELECT * FROM stage('shop.mixed', 'mixed_again');
+SELECT count(*) FROM pgbackup_recovery.mixed_again_mixed_2;
+SELECT fails($$SELECT stage('shop.leaf', 'leaf_again')$$);
+SELECT length(pgbackup_run()) AS id_length;
 
 -- nothing else was made there
 SELECT relname, relkind FROM pg_class
@@ -466,6 +483,7 @@ SELECT length(pgbackup_run(exclude_table_data => '{shop.customer}')) AS id_lengt
 SELECT fails($$SELECT stage('shop.customer')$$);
 
 SET client_min_messages = warning;
+DROP FOREIGN DATA WRAPPER regress_pgbackup_wrapper CASCADE;
 DROP SCHEMA shop, shop_archive, pgbackup_recovery CASCADE;
 DROP OWNED BY regress_pgbackup_stranger;
 DROP ROLE regress_pgbackup_stranger;

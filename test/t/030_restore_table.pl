@@ -362,22 +362,48 @@ for my $table (@newer)
 
 # ---- two at a time ----
 
-my @sessions = map {
-	my $out = '';
-	my $err = '';
-	{
-		out => \$out,
-		err => \$err,
-		handle => IPC::Run::start(
-			[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
-				"BEGIN; SELECT row_count FROM pgbackup_restore_table('wide', as_name => 'wide_$_'); SELECT pg_sleep(0.5); COMMIT" ],
-			'<', \'', '>', \$out, '2>', \$err)
-	}
-} (1 .. 3);
-for my $session (@sessions)
+# The tables get different names; those of their indexes are for the sessions to sort
+# out, with the recovery schema still to be made and then with it there.
+for my $round ('make the recovery schema', 'find the recovery schema')
 {
-	$session->{handle}->finish;
-	like(${ $session->{out} }, qr/^60001/, 'one of three that all make the recovery schema') or diag(${ $session->{err} });
+	my @sessions = map {
+		my $out = '';
+		my $err = '';
+		{
+			out => \$out,
+			err => \$err,
+			handle => IPC::Run::start(
+				[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
+					"BEGIN; SELECT row_count FROM pgbackup_restore_table('wide', as_name => 'wide_$_'); SELECT pg_sleep(0.5); COMMIT" ],
+				'<', \'', '>', \$out, '2>', \$err)
+		}
+	} (1 .. 3);
+	for my $session (@sessions)
+	{
+		$session->{handle}->finish;
+		like(${ $session->{out} }, qr/^60001/, "one of three that all $round") or diag(${ $session->{err} });
+		is(${ $session->{err} }, '', 'it has nothing to tell');
+	}
+	is( $node->safe_psql('postgres', <<'SQL'), 6, 'all have their indexes');
+SELECT count(*) FROM pg_index WHERE indisvalid AND indrelid IN (SELECT oid FROM pg_class WHERE relname ~ '^wide_[123]$')
+SQL
+	$node->safe_psql('postgres', 'DROP TABLE pgbackup_recovery.wide_1, pgbackup_recovery.wide_2, pgbackup_recovery.wide_3');
+}
+
+# the same name: the second waits for the first
+{
+	my ($out, $err) = ('', '');
+	my $first = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
+			"SET application_name = 'first'; BEGIN; SELECT row_count FROM pgbackup_restore_table('wide'); SELECT pg_sleep(1); COMMIT" ],
+		'<', \'', '>', \$out, '2>', \$err);
+
+	$node->poll_query_until('postgres',
+		"SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'first' AND wait_event = 'PgSleep'");
+	fails_like($node, "SELECT pgbackup_restore_table('wide')", qr/relation "wide" already exists in schema/,
+		'two that stage under one name');
+	$first->finish;
+	like($out, qr/^60001/, 'the first has it') or diag($err);
 }
 forget();
 

@@ -49,7 +49,7 @@ typedef struct Workers
 	ParallelContext *pcxt;
 	int			count;
 	shm_mq_handle **queues;
-	int			next;			/* in turn */
+	uint32		next;			/* in turn */
 } Workers;
 
 /* ---- insertion ---- */
@@ -107,6 +107,7 @@ insert_batch(Inserter *inserter, char *batch, Size length)
 	{
 		HeapTuple	tuple = &inserter->tuples[count];
 
+		Assert(count < PGB_IMPORT_BATCH_ROWS);
 		tuple->t_len = *(uint32 *) batch;
 		tuple->t_data = (HeapTupleHeader) (batch + PGB_IMPORT_TUPLE_HEADER);
 		tuple->t_tableOid = RelationGetRelid(inserter->relation);
@@ -258,7 +259,7 @@ next_batch(Workers *workers, char **batch, Size *length)
 		CHECK_FOR_INTERRUPTS();
 		for (int n = 0; n < workers->count; n++)
 		{
-			int			w = workers->next++ % workers->count;
+			uint32		w = workers->next++ % (uint32) workers->count;
 			void	   *data;
 
 			if (workers->queues[w] == NULL)

@@ -21,6 +21,7 @@
 #include "server/logical/stage.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
@@ -114,6 +115,8 @@ static void
 stage_table(PgbStage *stage)
 {
 	ErrorContextCallback callback;
+	PgbTocEntry *entry;
+	int			settings;
 
 	callback.callback = error_context;
 	callback.arg = stage;
@@ -121,12 +124,18 @@ stage_table(PgbStage *stage)
 	error_context_stack = &callback;
 
 	pgb_stage_open_archive(stage);
-	pgb_stage_plan(stage, pgb_stage_find(stage));
+
+	/* what the caller has written is read with the caller's search path */
+	entry = pgb_stage_find(stage);
+
+	settings = pgb_stage_set_settings(stage);
+	pgb_stage_plan(stage, entry);
 	pgb_stage_authorize(stage);
 	pgb_stage_open_schema(stage);
 	pgb_stage_names_init(stage);
 	stage_as_owner(stage);
 	pgb_stage_note_left_out(stage);
+	AtEOXact_GUC(true, settings);
 
 	error_context_stack = callback.previous;
 
@@ -167,6 +176,7 @@ pgbackup_restore_table(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(context);
 
 	stage = palloc0(sizeof(PgbStage));
+	stage->context = context;
 	read_request(fcinfo, &stage->request);
 	stage_table(stage);
 

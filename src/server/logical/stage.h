@@ -89,6 +89,8 @@ typedef struct PgbStage
 	HTAB	   *relations;		/* the archive's, by name: stage_find.c */
 	HTAB	   *entries;		/* of the archive that are ours: stage_plan.c */
 	HTAB	   *names;			/* old names to new ones: stage_names.c */
+	MemoryContext context;		/* of all that lasts; an entry of the archive is
+								 * handled in one that does not */
 	List	   *comments;		/* PgbPieces, for the end */
 	List	   *left_out;		/* Strings: parts of tables that do not come along */
 	List	   *notes;			/* for the caller: stage_notes.c */
@@ -163,20 +165,23 @@ extern void pgb_stage_authorize(PgbStage *stage);
 /* Finds the schema, or makes it if it is the recovery schema. */
 extern void pgb_stage_open_schema(PgbStage *stage);
 
-/* What pgb_stage_become_owner() changed. */
+/*
+ * The settings that the texts of an archive expect, in a nest level of their own;
+ * AtEOXact_GUC() or the end of the (sub)transaction undoes them.
+ */
+extern int	pgb_stage_set_settings(const PgbStage *stage);
+
 typedef struct PgbStageIdentity
 {
 	Oid			user;
 	int			security_context;
-	int			guc_level;
 } PgbStageIdentity;
 
 /*
- * From here on everything runs as the owner, in a security-restricted operation
- * and with the settings that an archive expects.  The end of the
- * (sub)transaction undoes it as well.
+ * From here on everything runs as the owner, in a security-restricted operation.
+ * The end of the (sub)transaction undoes it as well.
  */
-extern void pgb_stage_become_owner(PgbStage *stage, PgbStageIdentity *caller);
+extern void pgb_stage_become_owner(const PgbStage *stage, PgbStageIdentity *caller);
 extern void pgb_stage_become_caller(const PgbStageIdentity *caller);
 
 /* ---- stage_entry.h: the steps, in their order ---- */
@@ -192,7 +197,10 @@ extern void pgb_stage_add_comments(PgbStage *stage);
 
 extern void pgb_stage_names_init(PgbStage *stage);
 
-/* A name that no relation and no type of the schema has: this one if possible. */
+/*
+ * A name that no relation and no type of the schema has, and that no other session
+ * is about to take: this one if possible.
+ */
 extern char *pgb_stage_free_name(const PgbStage *stage, const char *wanted);
 
 /* The name of a staged table; raises when that of the root is taken. */
@@ -236,6 +244,9 @@ typedef struct PgbPiece
 } PgbPiece;
 
 extern PgbPiece *pgb_piece(char *title, List *statements, char *source);
+
+/* In errors, a position in this text is one of an internal query. */
+extern void pgb_stage_push_source(ErrorContextCallback *callback, char *source);
 
 /* Runs the statements of a piece, each on a copy of its tree. */
 extern void pgb_stage_run(const PgbPiece *piece);

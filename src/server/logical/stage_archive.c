@@ -26,12 +26,17 @@ List *
 pgb_stage_parse(const PgbStage *stage, const char *text)
 {
 	char	   *source = pgb_stage_text(stage, text);
+	ErrorContextCallback callback;
 	List	   *statements = NIL;
 	ListCell   *lc;
 
 	if (source != NULL)
+	{
+		pgb_stage_push_source(&callback, source);
 		foreach(lc, raw_parser(source, RAW_PARSE_DEFAULT))
 			statements = lappend(statements, lfirst_node(RawStmt, lc)->stmt);
+		error_context_stack = callback.previous;
+	}
 
 	if (statements == NIL)
 		ereport(ERROR,

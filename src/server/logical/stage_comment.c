@@ -50,6 +50,19 @@ rewrite_comment(const PgbStage *stage, const PgbTocEntry *entry, CommentStmt *co
 	}
 }
 
+/* For the end, when all that can have one is there. */
+static void
+keep_comment(PgbStage *stage, const PgbTocEntry *entry, CommentStmt *comment)
+{
+	MemoryContext old = MemoryContextSwitchTo(stage->context);
+
+	stage->comments = lappend(stage->comments,
+							  pgb_piece(psprintf("comment on %s", entry->tag),
+										list_make1(copyObject(comment)),
+										pgb_stage_text(stage, entry->defn)));
+	MemoryContextSwitchTo(old);
+}
+
 void
 pgb_stage_comment_entry(PgbStage *stage, PgbTocEntry *entry)
 {
@@ -61,10 +74,7 @@ pgb_stage_comment_entry(PgbStage *stage, PgbTocEntry *entry)
 
 	comment = linitial(pgb_stage_parse(stage, entry->defn));
 	if (IsA(comment, CommentStmt) && rewrite_comment(stage, entry, comment))
-		stage->comments = lappend(stage->comments,
-								  pgb_piece(psprintf("comment on %s", entry->tag),
-											list_make1(comment),
-											pgb_stage_text(stage, entry->defn)));
+		keep_comment(stage, entry, comment);
 }
 
 void

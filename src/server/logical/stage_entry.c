@@ -59,6 +59,10 @@ find_handler(const PgbTocEntry *entry, Phase phase)
 static void
 walk_archive(PgbStage *stage, Phase phase)
 {
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup staged entry",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
 	for (int n = 0; n < stage->toc->count; n++)
 	{
 		PgbTocEntry *entry = &stage->toc->entries[n];
@@ -69,8 +73,12 @@ walk_archive(PgbStage *stage, Phase phase)
 		{
 			CHECK_FOR_INTERRUPTS();
 			handler(stage, entry);
+			MemoryContextReset(context);
 		}
 	}
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 void

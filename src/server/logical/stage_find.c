@@ -158,16 +158,26 @@ find_by_name(PgbStage *stage, const char *name)
 	return found;
 }
 
+/* The tables among them; staged ones, that were backed up, only if there is no other. */
 static List *
 only_tables(List *entries)
 {
 	List	   *tables = NIL;
+	List	   *staged = NIL;
 	ListCell   *lc;
 
 	foreach(lc, entries)
-		if (pgb_stage_is(lfirst(lc), "TABLE"))
-			tables = lappend(tables, lfirst(lc));
-	return tables;
+	{
+		PgbTocEntry *entry = lfirst(lc);
+
+		if (!pgb_stage_is(entry, "TABLE"))
+			continue;
+		if (strcmp(entry->schema_name, PGB_RECOVERY_SCHEMA) == 0)
+			staged = lappend(staged, entry);
+		else
+			tables = lappend(tables, entry);
+	}
+	return tables != NIL ? tables : staged;
 }
 
 /* The one whose schema stands first in the caller's search path, or NULL. */

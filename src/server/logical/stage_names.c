@@ -13,10 +13,14 @@
  */
 #include "port/port.h"
 
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "common/hashfn.h"
 #include "server/logical/stage.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -39,6 +43,26 @@ pgb_stage_names_init(PgbStage *stage)
 							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+/*
+ * No object has such a sub-identifier, hence this is ours alone.  Two names with the
+ * same hash are taken for one, which does no harm.
+ */
+static bool
+lock_name(const PgbStage *stage, const char *name, bool wait)
+{
+	LOCKTAG		tag;
+	uint32		hash = hash_bytes((const unsigned char *) name, strlen(name));
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, NamespaceRelationId, stage->schema_oid,
+					   1 + hash % PG_UINT16_MAX);
+	if (LockAcquire(&tag, ExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+
+	/* see what the holder before us has committed */
+	AcceptInvalidationMessages();
+	return true;
+}
+
 /* A table's row type needs the name as well. */
 static bool
 is_taken(const PgbStage *stage, const char *name)
@@ -54,7 +78,7 @@ pgb_stage_free_name(const PgbStage *stage, const char *wanted)
 	/* without a label this only cuts it to the length of a name */
 	char	   *name = makeObjectName(wanted, NULL, NULL);
 
-	for (int n = 1; is_taken(stage, name); n++)
+	for (int n = 1; !lock_name(stage, name, false) || is_taken(stage, name); n++)
 	{
 		char		label[12];
 
@@ -76,6 +100,9 @@ pgb_stage_table_name(const PgbStage *stage, const PgbStagedTable *table)
 		case PGB_STAGED_ROOT:
 			if (as_name != NULL)
 				name = pstrdup(as_name);
+
+			/* of two sessions one waits, and then finds the other's table */
+			(void) lock_name(stage, name, true);
 			if (is_taken(stage, name))
 				ereport(ERROR,
 						(errcode(ERRCODE_DUPLICATE_TABLE),

@@ -49,6 +49,7 @@ static const LeftOutKind left_out_kinds[] = {
 void
 pgb_stage_note(PgbStage *stage, int elevel, const char *format,...)
 {
+	MemoryContext old = MemoryContextSwitchTo(stage->context);
 	Note	   *note = palloc(sizeof(Note));
 	StringInfoData text;
 
@@ -69,12 +70,16 @@ pgb_stage_note(PgbStage *stage, int elevel, const char *format,...)
 	note->elevel = elevel;
 	note->text = text.data;
 	stage->notes = lappend(stage->notes, note);
+	MemoryContextSwitchTo(old);
 }
 
 void
 pgb_stage_leave_out(PgbStage *stage, const char *what)
 {
+	MemoryContext old = MemoryContextSwitchTo(stage->context);
+
 	stage->left_out = list_append_unique(stage->left_out, makeString(pstrdup(what)));
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -149,10 +154,15 @@ void
 pgb_stage_note_left_out(PgbStage *stage)
 {
 	StringInfoData text;
+	List	   *settings = stage->left_out;
 	ListCell   *lc;
 
+	/* what has a name first */
+	stage->left_out = NIL;
 	for (int n = 0; n < lengthof(left_out_kinds); n++)
 		note_kind(stage, &left_out_kinds[n]);
+	foreach(lc, settings)
+		pgb_stage_leave_out(stage, strVal(lfirst(lc)));
 
 	if (stage->left_out == NIL)
 		return;

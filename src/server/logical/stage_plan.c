@@ -92,16 +92,18 @@ parse_definition(const PgbStage *stage, const PgbTocEntry *entry)
 static PgbStagedTable *
 plan_table(PgbStage *stage, PgbTocEntry *entry, PgbStagedRole role)
 {
-	PgbStagedTable *table = palloc0(sizeof(PgbStagedTable));
 	CreateStmt *create = parse_definition(stage, entry);
+	MemoryContext old = MemoryContextSwitchTo(stage->context);
+	PgbStagedTable *table = palloc0(sizeof(PgbStagedTable));
 
 	table->entry = entry;
 	table->role = role;
 	table->partitioned = create->partspec != NULL;
-	table->parents = create->inhRelations;
+	table->parents = copyObject(create->inhRelations);
 
 	stage->tables = lappend(stage->tables, table);
 	pgb_stage_add_entry(stage, entry, table);
+	MemoryContextSwitchTo(old);
 	return table;
 }
 
@@ -176,8 +178,8 @@ plan_partitions(PgbStage *stage, PgbStagedTable *parent)
 		entry = pgb_stage_find_relation(stage, partition->schemaname, partition->relname);
 		if (entry == NULL || !pgb_stage_is(entry, "TABLE"))
 			pgb_stage_note(stage, WARNING,
-						   "partition \"%s.%s\" is no table of backup \"%s\": staged without it",
-						   partition->schemaname, partition->relname, stage->manifest->id);
+						   "partition \"%s.%s\" is no table in the backup: staged without it",
+						   partition->schemaname, partition->relname);
 		else if (pgb_stage_table(stage, entry->dump_id) == NULL)
 		{
 			PgbStagedTable *table = plan_table(stage, entry, PGB_STAGED_PARTITION);
@@ -277,19 +279,22 @@ check_data(PgbStage *stage)
 
 		if (table->role != PGB_STAGED_SCAFFOLD && !table->partitioned && table->data == NULL)
 			pgb_stage_note(stage, WARNING,
-						   "backup \"%s\" has no rows of partition \"%s\": it is staged empty",
-						   stage->manifest->id, pgb_stage_old_name(table->entry));
+						   "the backup has no rows of partition \"%s\": it is staged empty",
+						   pgb_stage_old_name(table->entry));
 	}
 }
 
 void
 pgb_stage_plan(PgbStage *stage, PgbTocEntry *entry)
 {
+	MemoryContext scratch = AllocSetContextCreate(stage->context, "pgbackup staging plan",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 	HASHCTL		ctl;
 
 	ctl.keysize = sizeof(int);
 	ctl.entrysize = sizeof(OurEntry);
-	ctl.hcxt = CurrentMemoryContext;
+	ctl.hcxt = stage->context;
 	stage->entries = hash_create("pgbackup staged entries", 64, &ctl,
 								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
@@ -303,4 +308,7 @@ pgb_stage_plan(PgbStage *stage, PgbTocEntry *entry)
 
 	find_data(stage);
 	check_data(stage);
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 }

@@ -206,10 +206,11 @@ archive_standard_strings(const PgbStage *stage)
 }
 
 /* What the text of an archive means depends on these. */
-static void
-set_archive_settings(const PgbStage *stage)
+int
+pgb_stage_set_settings(const PgbStage *stage)
 {
 	const char *lc_monetary = GetConfigOptionResetString("lc_monetary");
+	int			level = NewGUCNestLevel();
 
 	set("search_path", "pg_catalog, pg_temp");
 	set("standard_conforming_strings", archive_standard_strings(stage));
@@ -232,14 +233,13 @@ set_archive_settings(const PgbStage *stage)
 	/* the statements have nothing to say that the notes do not */
 	if (client_min_messages < WARNING)
 		set("client_min_messages", "warning");
+
+	return level;
 }
 
 void
-pgb_stage_become_owner(PgbStage *stage, PgbStageIdentity *caller)
+pgb_stage_become_owner(const PgbStage *stage, PgbStageIdentity *caller)
 {
-	caller->guc_level = NewGUCNestLevel();
-	set_archive_settings(stage);
-
 	GetUserIdAndSecContext(&caller->user, &caller->security_context);
 	SetUserIdAndSecContext(stage->owner,
 						   caller->security_context | SECURITY_RESTRICTED_OPERATION);
@@ -249,5 +249,4 @@ void
 pgb_stage_become_caller(const PgbStageIdentity *caller)
 {
 	SetUserIdAndSecContext(caller->user, caller->security_context);
-	AtEOXact_GUC(true, caller->guc_level);
 }

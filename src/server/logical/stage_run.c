@@ -47,6 +47,15 @@ move_error_position(void *arg)
 	}
 }
 
+void
+pgb_stage_push_source(ErrorContextCallback *callback, char *source)
+{
+	callback->callback = move_error_position;
+	callback->arg = source;
+	callback->previous = error_context_stack;
+	error_context_stack = callback;
+}
+
 static void
 run_statement(Node *statement, char *source)
 {
@@ -57,11 +66,7 @@ run_statement(Node *statement, char *source)
 	planned->utilityStmt = copyObject(statement);
 	planned->stmt_location = -1;
 
-	callback.callback = move_error_position;
-	callback.arg = source;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-
+	pgb_stage_push_source(&callback, source);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	ProcessUtility(planned, source, false, PROCESS_UTILITY_QUERY, NULL, NULL,
 				   None_Receiver, NULL);
@@ -85,33 +90,25 @@ pgb_stage_run(const PgbPiece *piece)
 
 /*
  * Is it the fault of what was run, and not of the server, the session or the
- * machine?  A list of what is, so that the unknown is raised.
+ * machine?  A function can raise any code, so that only these are excepted.
  */
 static bool
 concerns_only_the_piece(const ErrorData *error)
 {
-	if (error->elevel != ERROR)
+	if (error->elevel != ERROR || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		return false;
 
 	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
 	{
-		case ERRCODE_FEATURE_NOT_SUPPORTED:
-		case ERRCODE_DATA_EXCEPTION:
-		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
-		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
-		case ERRCODE_WITH_CHECK_OPTION_VIOLATION:
-		case ERRCODE_EXTERNAL_ROUTINE_EXCEPTION:
-		case ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION:
-		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
-		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
-		case ERRCODE_PLPGSQL_ERROR:
-			/* this one is of that category, but another session's doing */
-			return error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE;
-		case ERRCODE_INVALID_CATALOG_NAME:
-		case ERRCODE_INVALID_SCHEMA_NAME:
-			return true;
-		default:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+		case ERRCODE_CONFIG_FILE_ERROR:
+		case ERRCODE_INTERNAL_ERROR:
 			return false;
+		default:
+			return true;
 	}
 }
 

@@ -59,6 +59,15 @@ take_checks(CreateStmt *create)
 	return checks;
 }
 
+static void
+keep_checks(const PgbStage *stage, PgbStagedTable *table, List *checks)
+{
+	MemoryContext old = MemoryContextSwitchTo(stage->context);
+
+	table->checks = copyObject(checks);
+	MemoryContextSwitchTo(old);
+}
+
 /* Takes the constraint of one type out of a column, or gives NULL. */
 static Constraint *
 take_column_constraint(ColumnDef *column, ConstrType type)
@@ -230,8 +239,8 @@ pgb_stage_table_entry(PgbStage *stage, PgbTocEntry *entry)
 	statements = pgb_stage_parse(stage, entry->defn);
 	create = linitial_node(CreateStmt, statements);
 
-	table->name = pgb_stage_table_name(stage, table);
-	table->checks = take_checks(create);
+	table->name = MemoryContextStrdup(stage->context, pgb_stage_table_name(stage, table));
+	keep_checks(stage, table, take_checks(create));
 	defaults = take_defaults(stage, table, create, source);
 	rewrite_create(stage, table, create);
 	run_create_with_hint(stage, table, create, source);
