@@ -22,6 +22,7 @@
 #include "server/job.h"
 #include "server/logical/export.h"
 #include "server/options.h"
+#include "server/schedule/history.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -84,6 +85,31 @@ result_of_error(PgbJobResult *result, const ErrorData *error)
 	copy_text(result->hint, sizeof(result->hint), error->hint);
 }
 
+/* A history that cannot be written changes nothing of how the backup went. */
+static void
+record_result(PgbJobResult *result, MemoryContext context)
+{
+	char		id[PGB_ID_SIZE];
+
+	if (pgb_job_backup_id(my_job, id))
+		strlcpy(result->backup_id, id, PGB_ID_SIZE);
+	PG_TRY();
+	{
+		pgb_history_end(my_job, result);
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+}
+
 /* Runs the job and catches how it ends. */
 static void
 run_job(PgbKind kind, const char *json, MemoryContext context)
@@ -93,6 +119,8 @@ run_job(PgbKind kind, const char *json, MemoryContext context)
 	memset(&result, 0, sizeof(result));
 	PG_TRY();
 	{
+		pgb_history_begin(my_job);
+		MemoryContextSwitchTo(context);
 		if (pgb_job_cancel_requested(my_job))
 			ereport(ERROR,
 					(errcode(ERRCODE_QUERY_CANCELED),
@@ -119,6 +147,7 @@ run_job(PgbKind kind, const char *json, MemoryContext context)
 	}
 	PG_END_TRY();
 
+	record_result(&result, context);
 	pgb_job_finish(my_job, &result);
 }
 

@@ -42,6 +42,7 @@ typedef struct Job
 	PgbKind		kind;
 	Oid			database;
 	Oid			role;			/* who asked for it */
+	int64		run_id;			/* its row in pgbackup_runs; 0: none yet */
 	bool		forgotten;		/* nobody will take the result */
 	bool		cancel_requested;
 	PGPROC	   *proc;			/* of its worker: leader of the lock group */
@@ -187,7 +188,7 @@ wake_launcher(void)
 /* ---- a backend ---- */
 
 PgbJobRef
-pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options)
+pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options, int64 run_id)
 {
 	Job		   *job = NULL;
 	PgbJobRef	ref;
@@ -224,6 +225,7 @@ pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options)
 	job->kind = kind;
 	job->database = database;
 	job->role = role;
+	job->run_id = run_id;
 	job->forgotten = false;
 	job->cancel_requested = false;
 	job->proc = NULL;
@@ -377,6 +379,23 @@ pgb_job_find(const char *backup_id, PgbJobRef *ref, Oid *role)
 }
 
 bool
+pgb_job_run_is_live(Oid database, int64 run_id)
+{
+	bool		found = false;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	for (int i = 0; i < PGB_MAX_JOBS && !found; i++)
+	{
+		Job		   *job = &shared->jobs[i];
+
+		found = (job->state != JOB_FREE && job->state != JOB_FINISHED &&
+				 job->database == database && job->run_id == run_id);
+	}
+	LWLockRelease(shared->lock);
+	return found;
+}
+
+bool
 pgb_job_progress(int slot, PgbJobProgress *progress)
 {
 	Job		   *job = &shared->jobs[slot];
@@ -465,6 +484,26 @@ finish_job(Job *job, const PgbJobResult *result)
 }
 
 void
+pgb_launcher_wake(void)
+{
+	LWLockAcquire(shared->lock, LW_SHARED);
+	wake_launcher();
+	LWLockRelease(shared->lock);
+}
+
+void
+pgb_job_postpone(PgbJobRef ref)
+{
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	job = find_job(ref);
+	if (job != NULL && job->state == JOB_STARTING)
+		job->state = JOB_REQUESTED;
+	LWLockRelease(shared->lock);
+}
+
+void
 pgb_job_start_failed(PgbJobRef ref, int sqlerrcode, const char *message, const char *hint)
 {
 	Job		   *job;
@@ -520,6 +559,47 @@ pgb_job_set_backup_id(PgbJobRef ref, const char *id)
 		strlcpy(job->backup_id, id, PGB_ID_SIZE);
 		ConditionVariableBroadcast(&job->changed);
 	}
+	LWLockRelease(shared->lock);
+}
+
+bool
+pgb_job_describe(PgbJobRef ref, PgbKind *kind, Oid *role)
+{
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	job = find_job(ref);
+	if (job != NULL)
+	{
+		*kind = job->kind;
+		*role = job->role;
+	}
+	LWLockRelease(shared->lock);
+	return job != NULL;
+}
+
+int64
+pgb_job_run_id(PgbJobRef ref)
+{
+	Job		   *job;
+	int64		run_id;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	job = find_job(ref);
+	run_id = (job == NULL) ? 0 : job->run_id;
+	LWLockRelease(shared->lock);
+	return run_id;
+}
+
+void
+pgb_job_set_run_id(PgbJobRef ref, int64 run_id)
+{
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	job = find_job(ref);
+	if (job != NULL)
+		job->run_id = run_id;
 	LWLockRelease(shared->lock);
 }
 

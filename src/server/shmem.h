@@ -95,9 +95,10 @@ extern void pgb_shmem_require(void);
 /*
  * Requests a job in a database.  Raises ERRCODE_CONFIGURATION_LIMIT_EXCEEDED
  * when all slots are taken, ERRCODE_PROGRAM_LIMIT_EXCEEDED when the options are
- * too long.
+ * too long.  run_id is the row of pgbackup_runs that its schedule has made, or 0.
  */
-extern PgbJobRef pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options);
+extern PgbJobRef pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options,
+								 int64 run_id);
 
 /* Has it ended?  Then *result is filled and the slot is free again. */
 extern bool pgb_job_take_result(PgbJobRef job, PgbJobResult *result);
@@ -121,6 +122,9 @@ extern void pgb_job_cancel(PgbJobRef job);
 /* Finds the running job of a backup, and the role that asked for it. */
 extern bool pgb_job_find(const char *backup_id, PgbJobRef *job, Oid *role);
 
+/* Is there a job for this row of the database's pgbackup_runs? */
+extern bool pgb_job_run_is_live(Oid database, int64 run_id);
+
 /* Copies the progress of the job in a slot; false if there is none. */
 extern bool pgb_job_progress(int slot, PgbJobProgress *progress);
 
@@ -128,8 +132,14 @@ extern bool pgb_job_progress(int slot, PgbJobProgress *progress);
 
 extern void pgb_launcher_attach(void);
 
+/* Wakes the launcher, if there is one. */
+extern void pgb_launcher_wake(void);
+
 /* The next job that is requested, now marked as starting; false: none. */
 extern bool pgb_job_next_request(PgbJobRef *job);
+
+/* No worker is free for it now: it is requested again. */
+extern void pgb_job_postpone(PgbJobRef job);
 
 /* The worker could not be started, or has ended without a claim. */
 extern void pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *message, const char *hint);
@@ -142,6 +152,9 @@ extern void pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *mess
  */
 extern bool pgb_job_claim(PgbJobRef job, PgbKind *kind, Oid *database, char **options);
 extern void pgb_job_set_backup_id(PgbJobRef job, const char *id);
+extern bool pgb_job_describe(PgbJobRef job, PgbKind *kind, Oid *role);
+extern int64 pgb_job_run_id(PgbJobRef job);
+extern void pgb_job_set_run_id(PgbJobRef job, int64 run_id);
 extern bool pgb_job_cancel_requested(PgbJobRef job);
 extern void pgb_job_finish(PgbJobRef job, const PgbJobResult *result);
 

@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * board.c
+ *	  What the launcher is told about schedules.
+ *
+ * Locking: everything in Board is read and written with its lock held.
+ *
+ * src/server/board.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "server/board.h"
+#include "server/shmem.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+
+/* More changes than that at once, and the launcher looks at every database. */
+#define MAX_CHANGES			64
+
+typedef struct Board
+{
+	LWLock	   *lock;			/* guards all that follows */
+	bool		all_changed;
+	int			nchanged;
+	Oid			changed[MAX_CHANGES];
+	struct
+	{
+		Oid			database;
+		bool		reported;
+		TimestampTz next;
+	}			passes[PGB_MAX_PASSES];
+} Board;
+
+static Board *board = NULL;
+static shmem_request_hook_type previous_request_hook = NULL;
+static shmem_startup_hook_type previous_startup_hook = NULL;
+
+static void
+request_board(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(MAXALIGN(sizeof(Board)));
+	RequestNamedLWLockTranche("pgbackup board", 1);
+}
+
+static void
+startup_board(void)
+{
+	bool		found;
+
+	if (previous_startup_hook)
+		previous_startup_hook();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	board = ShmemInitStruct("pgbackup board", sizeof(Board), &found);
+	if (!found)
+	{
+		memset(board, 0, sizeof(Board));
+		board->lock = &GetNamedLWLockTranche("pgbackup board")->lock;
+		board->all_changed = true;
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+pgb_board_install(void)
+{
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request_board;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup_board;
+}
+
+void
+pgb_board_mark_changed(Oid database)
+{
+	bool		known = false;
+
+	if (board == NULL)
+		return;
+	LWLockAcquire(board->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < board->nchanged && !known; i++)
+		known = (board->changed[i] == database);
+	if (!known && board->nchanged < MAX_CHANGES)
+		board->changed[board->nchanged++] = database;
+	else if (!known)
+		board->all_changed = true;
+	LWLockRelease(board->lock);
+	pgb_launcher_wake();
+}
+
+void
+pgb_board_mark_all_changed(void)
+{
+	if (board == NULL)
+		return;
+	LWLockAcquire(board->lock, LW_EXCLUSIVE);
+	board->all_changed = true;
+	LWLockRelease(board->lock);
+	pgb_launcher_wake();
+}
+
+int
+pgb_board_take_changes(Oid *databases, int max, bool *all)
+{
+	int			count;
+
+	LWLockAcquire(board->lock, LW_EXCLUSIVE);
+	*all = board->all_changed;
+	board->all_changed = false;
+	count = Min(board->nchanged, max);
+	memcpy(databases, board->changed, count * sizeof(Oid));
+	if (count < board->nchanged)
+		*all = true;
+	board->nchanged = 0;
+	LWLockRelease(board->lock);
+	return count;
+}
+
+void
+pgb_board_open_pass(int pass, Oid database)
+{
+	LWLockAcquire(board->lock, LW_EXCLUSIVE);
+	board->passes[pass].database = database;
+	board->passes[pass].reported = false;
+	LWLockRelease(board->lock);
+}
+
+bool
+pgb_board_pass_result(int pass, TimestampTz *next)
+{
+	bool		reported;
+
+	LWLockAcquire(board->lock, LW_SHARED);
+	reported = board->passes[pass].reported;
+	*next = board->passes[pass].next;
+	LWLockRelease(board->lock);
+	return reported;
+}
+
+void
+pgb_board_report(int pass, Oid database, TimestampTz next)
+{
+	LWLockAcquire(board->lock, LW_EXCLUSIVE);
+	if (board->passes[pass].database == database)
+	{
+		board->passes[pass].next = next;
+		board->passes[pass].reported = true;
+	}
+	LWLockRelease(board->lock);
+}

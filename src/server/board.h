@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * board.h
+ *	  What the launcher is told about schedules: which databases have changed,
+ *	  and what a pass over a database has found.
+ *
+ * A pass is a short worker that the launcher sends to a database: it deals with
+ * the schedules that are due there, and reports when the next one is.
+ *
+ * src/server/board.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_BOARD_H
+#define PGB_BOARD_H
+
+#include "datatype/timestamp.h"
+
+/* Passes that can be under way at the same time. */
+#define PGB_MAX_PASSES		2
+
+/* Called by _PG_init while shared_preload_libraries are loaded. */
+extern void pgb_board_install(void);
+
+/* A schedule of the database has changed, or a run of it has ended; wakes the launcher. */
+extern void pgb_board_mark_changed(Oid database);
+
+/* There may be databases that the launcher does not know. */
+extern void pgb_board_mark_all_changed(void);
+
+/* ---- the launcher ---- */
+
+/* The changed databases, up to max; *all: look at every database. */
+extern int	pgb_board_take_changes(Oid *databases, int max, bool *all);
+
+extern void pgb_board_open_pass(int pass, Oid database);
+
+/* Has it reported?  Then when the next moment is: DT_NOEND for never. */
+extern bool pgb_board_pass_result(int pass, TimestampTz *next);
+
+/* ---- a pass ---- */
+
+extern void pgb_board_report(int pass, Oid database, TimestampTz next);
+
+#endif							/* PGB_BOARD_H */
