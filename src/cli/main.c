@@ -42,7 +42,8 @@ print_help(void)
 	printf("\nExit status: 0 if all went well, 1 after an error, 2 for a wrong command line.\n");
 }
 
-pg_noreturn static void usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
+pg_noreturn /* Does not return. */
+static void usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
 static void
 usage_error(const char *fmt,...)
@@ -156,6 +157,7 @@ find_command(const char *name)
 			return commands[i];
 	}
 	usage_error("there is no command \"%s\"", name);
+	return NULL;
 }
 
 static const CliCommand *

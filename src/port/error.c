@@ -57,17 +57,33 @@ errstart_cold(int elevel, const char *domain)
 	return errstart(elevel, domain);
 }
 
+/*
+ * One line of a report.  Texts may quote what was read from a repository, and
+ * that must not act on the terminal.
+ */
+static void
+print_part(const char *name, const char *text)
+{
+	fprintf(stderr, "%s: %s: ", progname, name);
+	for (; *text != '\0'; text++)
+	{
+		bool		is_control = (unsigned char) *text < ' ' || *text == 0x7F;
+
+		fputc(is_control && *text != '\n' && *text != '\t' ? '?' : *text, stderr);
+	}
+	fputc('\n', stderr);
+}
+
 static void
 print_error(const ErrorData *edata)
 {
 	fflush(stdout);
-	fprintf(stderr, "%s: %s: %s\n", progname,
-			edata->elevel >= ERROR ? "error" : "warning",
-			edata->message ? edata->message : "missing error text");
+	print_part(edata->elevel >= ERROR ? "error" : "warning",
+			   edata->message ? edata->message : "missing error text");
 	if (edata->detail)
-		fprintf(stderr, "%s: detail: %s\n", progname, edata->detail);
+		print_part("detail", edata->detail);
 	if (edata->hint)
-		fprintf(stderr, "%s: hint: %s\n", progname, edata->hint);
+		print_part("hint", edata->hint);
 }
 
 void

@@ -49,6 +49,7 @@
 typedef struct MemoryContextData *MemoryContext;
 
 #define ALLOCSET_DEFAULT_SIZES					0
+#define ALLOCSET_SMALL_SIZES					0
 #define CurrentMemoryContext					((MemoryContext) NULL)
 #define AllocSetContextCreate(parent, name, sizes)	((MemoryContext) NULL)
 #define MemoryContextDelete(context)			((void) (context))

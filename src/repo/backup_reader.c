@@ -96,9 +96,12 @@ read_stored(PgbRepository *repository, const PgbManifest *manifest, const PgbSto
 static char *
 decompress(const char *stored, const PgbStoredFile *file)
 {
-	PgbFrameDecoder *decoder = pgb_frame_decoder_create();
 	char	   *content = palloc_extended(file->raw_bytes + 1, MCXT_ALLOC_HUGE);
 	uint64		used = 0;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pgbackup decompression",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(scratch);
+	PgbFrameDecoder *decoder = pgb_frame_decoder_create();
 
 	for (uint32 i = 0; i < file->frames.count; i++)
 	{
@@ -114,6 +117,9 @@ decompress(const char *stored, const PgbStoredFile *file)
 			used += got;
 	}
 	content[used] = '\0';
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
 	return content;
 }
 

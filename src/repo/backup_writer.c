@@ -37,6 +37,7 @@ remove_if_dead(PgbRepository *repository, const char *id)
 	PgbStore   *store = repository->store;
 	char	   *manifest = pgb_backup_object(repository->system_identifier, id, PGB_MANIFEST_NAME);
 	char	   *lock_name = pgb_backup_object(repository->system_identifier, id, PGB_BACKUP_LOCK_NAME);
+	char	   *folder = pgb_backup_folder(repository->system_identifier, id);
 	struct PgbLock *lock;
 	bool		is_dead;
 
@@ -46,10 +47,12 @@ remove_if_dead(PgbRepository *repository, const char *id)
 	if (lock == NULL)
 		return false;
 
-	/* It may have been committed, and its lock released, just before. */
+	/*
+	 * It may have been committed, and its lock released, just before.  What
+	 * cannot be removed must not keep the next backup from being made.
+	 */
 	is_dead = !exists(store, manifest);
-	store->ops->remove(store, is_dead ?
-					   pgb_backup_folder(repository->system_identifier, id) : lock_name);
+	store->ops->discard(store, is_dead ? folder : lock_name);
 	store->ops->unlock(lock);
 
 	if (is_dead)

@@ -24,13 +24,15 @@ check_identity(PgbRepository *repository, const char *id, const PgbManifest *man
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("\"%s\" belongs to another cluster", name),
 				 errdetail("The manifest is of system identifier " UINT64_FORMAT ", but lies in the folder of " UINT64_FORMAT ".",
-						   manifest->system_identifier, repository->system_identifier)));
+						   manifest->system_identifier, repository->system_identifier),
+				 errhint("Move the folder of the backup back to where it belongs, or remove it.")));
 	if (strcmp(manifest->id, id) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("\"%s\" belongs to another backup", name),
 				 errdetail("The manifest is of backup \"%s\", but lies in the folder of \"%s\".",
-						   manifest->id, id)));
+						   manifest->id, id),
+				 errhint("Give the folder of the backup its name back, or remove it.")));
 }
 
 static PgbManifest *
@@ -66,6 +68,7 @@ is_damage(int sqlerrcode)
 	return sqlerrcode == ERRCODE_DATA_CORRUPTED ||
 		sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED ||
 		sqlerrcode == ERRCODE_UNDEFINED_FILE ||
+		sqlerrcode == ERRCODE_WRONG_OBJECT_TYPE ||
 		sqlerrcode == ERRCODE_IO_ERROR;
 }
 

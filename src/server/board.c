@@ -17,15 +17,13 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
-/* More changes than that at once, and the launcher looks at every database. */
-#define MAX_CHANGES			64
-
 typedef struct Board
 {
 	LWLock	   *lock;			/* guards all that follows */
-	bool		all_changed;
+	bool		all_changed;	/* there were too many changes to list */
+	bool		added;			/* there are new databases */
 	int			nchanged;
-	Oid			changed[MAX_CHANGES];
+	Oid			changed[PGB_MAX_CHANGES];
 	struct
 	{
 		Oid			database;
@@ -61,7 +59,6 @@ startup_board(void)
 	{
 		memset(board, 0, sizeof(Board));
 		board->lock = &GetNamedLWLockTranche("pgbackup board")->lock;
-		board->all_changed = true;
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
@@ -85,7 +82,7 @@ pgb_board_mark_changed(Oid database)
 	LWLockAcquire(board->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < board->nchanged && !known; i++)
 		known = (board->changed[i] == database);
-	if (!known && board->nchanged < MAX_CHANGES)
+	if (!known && board->nchanged < PGB_MAX_CHANGES)
 		board->changed[board->nchanged++] = database;
 	else if (!known)
 		board->all_changed = true;
@@ -94,28 +91,28 @@ pgb_board_mark_changed(Oid database)
 }
 
 void
-pgb_board_mark_all_changed(void)
+pgb_board_mark_new_databases(void)
 {
 	if (board == NULL)
 		return;
 	LWLockAcquire(board->lock, LW_EXCLUSIVE);
-	board->all_changed = true;
+	board->added = true;
 	LWLockRelease(board->lock);
 	pgb_launcher_wake();
 }
 
 int
-pgb_board_take_changes(Oid *databases, int max, bool *all)
+pgb_board_take_changes(Oid *databases, bool *all, bool *added)
 {
 	int			count;
 
 	LWLockAcquire(board->lock, LW_EXCLUSIVE);
 	*all = board->all_changed;
-	board->all_changed = false;
-	count = Min(board->nchanged, max);
+	*added = board->added;
+	count = board->nchanged;
 	memcpy(databases, board->changed, count * sizeof(Oid));
-	if (count < board->nchanged)
-		*all = true;
+	board->all_changed = false;
+	board->added = false;
 	board->nchanged = 0;
 	LWLockRelease(board->lock);
 	return count;

@@ -26,12 +26,18 @@ extern void pgb_board_install(void);
 extern void pgb_board_mark_changed(Oid database);
 
 /* There may be databases that the launcher does not know. */
-extern void pgb_board_mark_all_changed(void);
+extern void pgb_board_mark_new_databases(void);
 
 /* ---- the launcher ---- */
 
-/* The changed databases, up to max; *all: look at every database. */
-extern int	pgb_board_take_changes(Oid *databases, int max, bool *all);
+/* More changes than that at once, and all databases count as changed. */
+#define PGB_MAX_CHANGES		64
+
+/*
+ * The changed databases, up to PGB_MAX_CHANGES; *all: every one has changed; *added:
+ * there may be new ones.
+ */
+extern int	pgb_board_take_changes(Oid *databases, bool *all, bool *added);
 
 extern void pgb_board_open_pass(int pass, Oid database);
 

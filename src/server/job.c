@@ -16,12 +16,12 @@
 #include <signal.h>
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "server/compat.h"
 #include "server/job.h"
 #include "server/logical/export.h"
-#include "server/options.h"
 #include "server/schedule/history.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
@@ -45,16 +45,23 @@ pgb_job_describe_worker(BackgroundWorker *worker, PgbJobRef job)
 	memcpy(worker->bgw_extra, &job.serial, sizeof(job.serial));
 }
 
-/* The worker ends: before the end of its job only if it was told to. */
+/* Whatever the end of the worker is, what belongs to it must be gone. */
+static void
+clean_up(int code, Datum arg)
+{
+	if (my_export != NULL)
+		pgb_export_cleanup(my_export);
+}
+
+/*
+ * The worker ends: before the end of its job only if it was told to.  This does
+ * nothing after another result.
+ */
 static void
 end_job(int code, Datum arg)
 {
 	PgbJobResult result;
 
-	if (my_export != NULL)
-		pgb_export_cleanup(my_export);
-
-	/* this does nothing after another result */
 	memset(&result, 0, sizeof(result));
 	result.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN;
 	strlcpy(result.message, "the backup was terminated", sizeof(result.message));
@@ -69,7 +76,7 @@ static void
 copy_text(char *to, size_t size, const char *from)
 {
 	if (from != NULL)
-		strlcpy(to, from, size);
+		strlcpy(to, from, pg_mbcliplen(from, strlen(from), size - 1) + 1);
 }
 
 static void
@@ -112,7 +119,7 @@ record_result(PgbJobResult *result, MemoryContext context)
 
 /* Runs the job and catches how it ends. */
 static void
-run_job(PgbKind kind, const char *json, MemoryContext context)
+run_job(PgbKind kind, char *json, MemoryContext context)
 {
 	PgbJobResult result;
 
@@ -126,7 +133,7 @@ run_job(PgbKind kind, const char *json, MemoryContext context)
 					(errcode(ERRCODE_QUERY_CANCELED),
 					 errmsg("the backup was canceled")));
 		Assert(kind == PGB_LOGICAL);
-		my_export = pgb_export_create(my_job, pgb_options_from_json(json));
+		my_export = pgb_export_create(my_job, json);
 		pgb_export_run(my_export);
 		result.succeeded = true;
 	}
@@ -174,9 +181,13 @@ pgb_job_main(Datum arg)
 	if (!pgb_job_claim(my_job, &kind, &database, &json))
 		proc_exit(0);
 	before_shmem_exit(end_job, (Datum) 0);
+	before_shmem_exit(clean_up, (Datum) 0); /* before that, and apart: it might fail */
 	BackgroundWorkerUnblockSignals();
 
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+
+	/* the owner of a database may have set another one for it */
+	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_SESSION);
 	MemoryContextSwitchTo(context);
 	run_job(kind, json, context);
 	proc_exit(0);

@@ -16,7 +16,7 @@
 #include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
+#include "server/encoding.h"
 #include "server/guc.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
@@ -29,7 +29,7 @@ PG_FUNCTION_INFO_V1(pgbackup_contents);
 static Datum
 text_datum(const char *utf8)
 {
-	return CStringGetTextDatum(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
+	return CStringGetTextDatum(pgb_from_utf8(utf8));
 }
 
 static void
@@ -118,7 +118,7 @@ pgbackup_contents(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	m = pgb_catalog_get(pgb_server_repository(false), backup, PGB_LOGICAL,
-						get_database_name(MyDatabaseId));
+						pgb_to_utf8(get_database_name(MyDatabaseId)));
 	for (int n = 0; n < m->ntables; n++)
 	{
 		const PgbTable *table = &m->tables[n];

@@ -11,6 +11,7 @@
 
 #include "io/json.h"
 #include "repo/layout.h"
+#include "server/encoding.h"
 #include "server/options.h"
 
 static const char *const content_names[] = {"all", "schema", "data"};
@@ -54,7 +55,7 @@ write_list(PgbJsonWriter *w, const char *name, List *list)
 		return;
 	pgb_json_inline_array(w, name);
 	foreach(cell, list)
-		pgb_json_string(w, NULL, (char *) lfirst(cell));
+		pgb_json_string(w, NULL, pgb_to_utf8(lfirst(cell)));
 	pgb_json_end_inline_array(w);
 }
 
@@ -68,7 +69,7 @@ pgb_options_to_json(const PgbRunOptions *options)
 	pgb_json_begin(&w, &buf, false);
 	pgb_json_object(&w, NULL);
 	if (options->label != NULL)
-		pgb_json_string(&w, "label", options->label);
+		pgb_json_string(&w, "label", pgb_to_utf8(options->label));
 	write_list(&w, "schemas", options->schemas);
 	write_list(&w, "tables", options->tables);
 	write_list(&w, "exclude_schemas", options->exclude_schemas);
@@ -90,7 +91,7 @@ read_list(PgbJson *json, const char *name)
 	List	   *list = NIL;
 
 	for (uint32 i = 0; array != NULL && i < array->count; i++)
-		list = lappend(list, array->values[i]->text);
+		list = lappend(list, pgb_from_utf8(array->values[i]->text));
 	return list;
 }
 
@@ -100,7 +101,7 @@ pgb_options_from_json(const char *text)
 	PgbRunOptions *options = palloc0(sizeof(PgbRunOptions));
 	PgbJson    *json = pgb_json_parse(text, strlen(text), "options");
 
-	options->label = pgb_json_get_string(json, "label", "options");
+	options->label = pgb_from_utf8(pgb_json_get_string(json, "label", "options"));
 	options->schemas = read_list(json, "schemas");
 	options->tables = read_list(json, "tables");
 	options->exclude_schemas = read_list(json, "exclude_schemas");

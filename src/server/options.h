@@ -13,6 +13,7 @@
 #define PGB_OPTIONS_H
 
 #include "nodes/pg_list.h"
+#include "repo/layout.h"
 
 typedef enum PgbContent
 {
@@ -34,6 +35,7 @@ typedef struct PgbRunOptions
 	int			level;
 } PgbRunOptions;
 
+/* The JSON is UTF-8, for the manifest takes it over.  Call both within a transaction. */
 extern char *pgb_options_to_json(const PgbRunOptions *options);
 extern PgbRunOptions *pgb_options_from_json(const char *json);
 

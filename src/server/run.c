@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "server/arguments.h"
 #include "server/compat.h"
+#include "server/encoding.h"
 #include "server/shmem.h"
 #include "storage/ipc.h"
 #include "utils/acl.h"
@@ -26,6 +27,9 @@
 /* How often one who waits looks whether his own locks are what the job waits for. */
 #define FIRST_LOCK_CHECK_MS	100
 #define NEXT_LOCK_CHECK_MS	1000
+
+/* How long the launcher may be away, being started again. */
+#define LAUNCHER_PATIENCE_MS	5000
 
 /* Sessions that one lock may be waited for through, before we stop looking. */
 #define MAX_BLOCKERS		256
@@ -91,6 +95,17 @@ check_own_locks(PgbJobRef job)
 }
 
 static void
+check_launcher(PgbJobRef job)
+{
+	if (pgb_job_is_stranded(job))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the pgbackup launcher is not running"),
+				 errdetail("It is a background worker, which starts all backups."),
+				 errhint("The server's log tells why. max_worker_processes must leave room for it when the server starts.")));
+}
+
+static void
 raise_result(const PgbJobResult *result)
 {
 	ereport(ERROR,
@@ -109,7 +124,8 @@ wait_for_job(PgbJobRef job, bool to_the_end)
 {
 	PgbJobResult result;
 	char		id[PGB_ID_SIZE];
-	TimestampTz checked = GetCurrentTimestamp();
+	TimestampTz began = GetCurrentTimestamp();
+	TimestampTz checked = began;
 	int			interval = FIRST_LOCK_CHECK_MS;
 
 	for (;;)
@@ -133,6 +149,8 @@ wait_for_job(PgbJobRef job, bool to_the_end)
 		if (TimestampDifferenceExceeds(checked, now, interval))
 		{
 			check_own_locks(job);
+			if (TimestampDifferenceExceeds(began, now, LAUNCHER_PATIENCE_MS))
+				check_launcher(job);
 			checked = now;
 			interval = NEXT_LOCK_CHECK_MS;
 		}
@@ -179,6 +197,17 @@ pgbackup_run(PG_FUNCTION_ARGS)
 
 /* ---- other people's jobs ---- */
 
+/* As for pg_cancel_backend(). */
+static bool
+may_cancel(Oid role)
+{
+	if (superuser())
+		return true;
+	return !superuser_arg(role) &&
+		(has_privs_of_role(GetUserId(), role) ||
+		 has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND));
+}
+
 Datum
 pgbackup_cancel(PG_FUNCTION_ARGS)
 {
@@ -195,13 +224,11 @@ pgbackup_cancel(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	}
 
-	/* as for pg_cancel_backend */
-	if (!superuser() && !has_privs_of_role(GetUserId(), role) &&
-		!has_privs_of_role(GetUserId(), ROLE_PG_SIGNAL_BACKEND))
+	if (!may_cancel(role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to cancel backup \"%s\"", backup),
-				 errhint("Only superusers, members of the role that has started it, and members of pg_signal_backend may cancel it.")));
+				 errhint("Members of the role that has started it and of pg_signal_backend may cancel it; if that role is a superuser, only superusers.")));
 	pgb_job_cancel(job);
 	PG_RETURN_BOOL(true);
 }
@@ -299,7 +326,7 @@ pgbackup_progress(PG_FUNCTION_ARGS)
 		else
 			nulls[i++] = true;
 		nulls[i] = (p.current_object[0] == '\0');
-		values[i++] = CStringGetTextDatum(p.current_object);
+		values[i++] = CStringGetTextDatum(pgb_from_utf8(p.current_object));
 		values[i++] = TimestampTzGetDatum(p.started_at);
 		nulls[i] = (p.pid == 0);
 		values[i++] = Int32GetDatum(p.pid);

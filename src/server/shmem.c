@@ -58,7 +58,7 @@ typedef struct Job
 	PgbPhase	phase;
 	TimestampTz started_at;
 	TimestampTz phase_started_at;
-	char		current_object[NAMEDATALEN * 2 + 2];
+	char		current_object[PGB_OBJECT_NAME_SIZE];
 	pg_atomic_uint64 objects_done;
 	pg_atomic_uint64 objects_total;
 	pg_atomic_uint64 bytes_done;
@@ -252,6 +252,18 @@ pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options, int64
 }
 
 bool
+pgb_job_slot_is_free(void)
+{
+	bool		found = false;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	for (int i = 0; i < PGB_MAX_JOBS && !found; i++)
+		found = (shared->jobs[i].state == JOB_FREE);
+	LWLockRelease(shared->lock);
+	return found;
+}
+
+bool
 pgb_job_take_result(PgbJobRef ref, PgbJobResult *result)
 {
 	Job		   *job;
@@ -275,6 +287,19 @@ pgb_job_take_result(PgbJobRef ref, PgbJobResult *result)
 	}
 	LWLockRelease(shared->lock);
 	return finished;
+}
+
+bool
+pgb_job_is_stranded(PgbJobRef ref)
+{
+	Job		   *job;
+	bool		stranded;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	job = find_job(ref);
+	stranded = (job != NULL && job->state == JOB_REQUESTED && shared->launcher == NULL);
+	LWLockRelease(shared->lock);
+	return stranded;
 }
 
 bool
@@ -330,7 +355,7 @@ pgb_job_forget(PgbJobRef ref)
 	job = find_job(ref);
 	if (job != NULL)
 	{
-		if (job->state == JOB_FINISHED)
+		if (job->state == JOB_FINISHED || job->state == JOB_REQUESTED)
 			job->state = JOB_FREE;
 		else
 			job->forgotten = true;

@@ -26,6 +26,9 @@
 /* Backups that can run at the same time. */
 #define PGB_MAX_JOBS		16
 
+/* Schema and name of a table, in UTF-8: whatever the encoding, at most twice as long. */
+#define PGB_OBJECT_NAME_SIZE	(4 * NAMEDATALEN + 2)
+
 /* What was asked for, as JSON: long lists of tables must fit. */
 #define PGB_OPTIONS_SIZE	16384
 
@@ -69,7 +72,7 @@ typedef struct PgbJobProgress
 	uint64		objects_total;
 	uint64		bytes_done;
 	uint64		bytes_total;
-	char		current_object[NAMEDATALEN * 2 + 2];
+	char		current_object[PGB_OBJECT_NAME_SIZE];
 } PgbJobProgress;
 
 /* Where the session of pg_dump and its job stand. */
@@ -100,8 +103,14 @@ extern void pgb_shmem_require(void);
 extern PgbJobRef pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options,
 								 int64 run_id);
 
+/* Could a job be requested now? */
+extern bool pgb_job_slot_is_free(void);
+
 /* Has it ended?  Then *result is filled and the slot is free again. */
 extern bool pgb_job_take_result(PgbJobRef job, PgbJobResult *result);
+
+/* Is there nobody to start it? */
+extern bool pgb_job_is_stranded(PgbJobRef job);
 
 /* The id of its backup; false as long as it has none. */
 extern bool pgb_job_backup_id(PgbJobRef job, char id[PGB_ID_SIZE]);
@@ -113,7 +122,7 @@ extern void pgb_job_sleep_end(void);
 /* The processes of the job whose waits are ours too: worker and pg_dump's backend; 0: none. */
 extern void pgb_job_pids(PgbJobRef job, int *worker_pid, int *dump_pid);
 
-/* Nobody will ask for the result: the slot is freed when the job ends. */
+/* Nobody will ask for the result: the slot is freed when the job ends, or now if it never began. */
 extern void pgb_job_forget(PgbJobRef job);
 
 /* Ends the job. */
@@ -172,6 +181,7 @@ extern uint64 pgb_oid_digest(Oid relid);
 
 extern void pgb_job_add_bytes(PgbJobRef job, uint64 bytes);
 extern void pgb_job_add_object(PgbJobRef job);
+/* The names are UTF-8: they are read in other databases. */
 extern void pgb_job_set_object(PgbJobRef job, const char *schema_name, const char *name);
 
 /* ---- the session of pg_dump ---- */

@@ -92,7 +92,7 @@ sql "DROP TABLE shop.orders CASCADE;"
 say "The table comes back beside the live ones, under its own name, in the recovery schema."
 sql "SELECT * FROM pgbackup_restore_table('shop.orders');" -x
 
-say "It has its key, its indexes, its defaults and its comment."
+say "Its key, its indexes, its defaults and its checks came along."
 sql "\\d pgbackup_recovery.orders"
 
 say "Are these the same orders?"

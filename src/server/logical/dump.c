@@ -9,16 +9,26 @@
  */
 #include "port/port.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
+#include "mb/pg_wchar.h"
 #include "postmaster/postmaster.h"
 #include "server/guc.h"
 #include "server/logical/dump.h"
 #include "server/logical/dump_session.h"
+#include "storage/lock.h"
+#include "storage/pmsignal.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
+
+/* How long a session that has lost its pg_dump may take to notice, and then to end. */
+#define SESSION_PATIENCE_MS	500
+#define SESSION_END_MS		10000
+#define SESSION_POLL_MS		5
 
 extern char **environ;
 
@@ -152,6 +162,8 @@ pgb_dump_start(PgbJobRef job, const PgbRunOptions *options, const char *snapshot
 	add(&argv, "--no-password");
 	add(&argv, "--no-sync");	/* the job makes all durable at its end */
 	add(&argv, psprintf("--file=%s", directory));
+	/* that of the rows, which the workers write as they are, whatever the settings say */
+	add(&argv, psprintf("--encoding=%s", GetDatabaseEncodingName()));
 	add(&argv, psprintf("--snapshot=%s", snapshot));
 	if (options->schemas != NIL || options->tables != NIL)
 		add(&argv, "--strict-names");
@@ -221,4 +233,56 @@ pgb_dump_check(PgbSubprocess *process, const char *program)
 			 errmsg("%s failed: %s", program, pgb_subprocess_end_text(process)),
 			 words[0] != '\0' ? errdetail_internal("%s", words) : 0,
 			 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/* ---- the end ---- */
+
+/*
+ * Is there another member in our lock group?  Without data workers that is the
+ * session of pg_dump.  A member is alive, so it may be told to end.
+ */
+static bool
+has_session(bool tell_to_end)
+{
+	LWLock	   *lock = LockHashPartitionLockByProc(MyProc);
+	dlist_iter	iter;
+	bool		found = false;
+
+	LWLockAcquire(lock, LW_SHARED);
+	dlist_foreach(iter, &MyProc->lockGroupMembers)
+	{
+		PGPROC	   *member = dlist_container(PGPROC, lockGroupLink, iter.cur);
+
+		if (member == MyProc)
+			continue;
+		found = true;
+		if (tell_to_end)
+			kill(member->pid, SIGTERM);
+	}
+	LWLockRelease(lock);
+	return found;
+}
+
+/*
+ * One that waits for a table's lock does not see that pg_dump is gone.  And a
+ * leader should be the last of its lock group: the server's own leaders always
+ * are, and how a member hands back the PGPROC of a leader that is just going is
+ * better not relied on.
+ */
+static void
+end_session(void)
+{
+	for (int waited = 0; waited < SESSION_END_MS; waited += SESSION_POLL_MS)
+	{
+		if (!has_session(waited == SESSION_PATIENCE_MS) || !PostmasterIsAlive())
+			return;
+		pg_usleep(SESSION_POLL_MS * 1000L);
+	}
+}
+
+void
+pgb_dump_stop(PgbSubprocess *process)
+{
+	pgb_subprocess_stop(process);
+	end_session();
 }

@@ -30,4 +30,10 @@ extern PgbSubprocess *pgb_dump_globals_start(const char *file);
  */
 extern void pgb_dump_check(PgbSubprocess *process, const char *program);
 
+/*
+ * Ends pg_dump, if it runs, and the session of the server that serves it, and
+ * waits until both are gone.  Raises nothing; NULL is fine.
+ */
+extern void pgb_dump_stop(PgbSubprocess *process);
+
 #endif							/* PGB_DUMP_H */

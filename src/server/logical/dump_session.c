@@ -60,11 +60,12 @@ pgb_export_takes(Relation rel)
 static void
 join_job(void)
 {
+	PgbJobRef	job;
 	char	   *end;
 
-	served_job.slot = (int) strtol(pgb_guc_export_job, &end, 10);
-	served_job.serial = (*end == ':') ? strtoull(end + 1, NULL, 10) : 0;
-	if (!pgb_shmem_ready() || served_job.serial == 0)
+	job.slot = (int) strtol(pgb_guc_export_job, &end, 10);
+	job.serial = (*end == ':') ? strtoull(end + 1, NULL, 10) : 0;
+	if (!pgb_shmem_ready() || job.serial == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for parameter \"pgbackup.export_job\"")));
@@ -72,7 +73,8 @@ join_job(void)
 	/* a leader of parallel workers leads a lock group of its own: never here */
 	SetConfigOption("max_parallel_workers_per_gather", "0", PGC_SUSET, PGC_S_SESSION);
 	SetConfigOption("max_parallel_maintenance_workers", "0", PGC_SUSET, PGC_S_SESSION);
-	pgb_dump_attach(served_job);
+	pgb_dump_attach(job);
+	served_job = job;
 }
 
 /* The statement without rows, in place of the COPY of a table. */

@@ -23,13 +23,16 @@
 #include "mb/pg_wchar.h"
 #include "pgstat.h"
 #include "server/compat.h"
+#include "server/encoding.h"
 #include "server/guc.h"
 #include "server/logical/dump.h"
 #include "server/logical/dump_session.h"
 #include "server/logical/export.h"
 #include "server/logical/plan.h"
 #include "server/logical/worker.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -62,7 +65,8 @@ struct PgbExport
 {
 	MemoryContext context;		/* of all this */
 	PgbJobRef	job;
-	PgbRunOptions *options;
+	char	   *request;		/* what was asked for, as JSON ... */
+	PgbRunOptions *options;		/* ... and as it is used */
 	PgbRepository *repository;
 	PgbBackupWriter *writer;
 	PgbManifest *manifest;
@@ -83,13 +87,13 @@ struct PgbExport
 /* ---- the beginning ---- */
 
 PgbExport *
-pgb_export_create(PgbJobRef job, PgbRunOptions *options)
+pgb_export_create(PgbJobRef job, char *request)
 {
 	PgbExport  *export = palloc0(sizeof(PgbExport));
 
 	export->context = CurrentMemoryContext;
 	export->job = job;
-	export->options = options;
+	export->request = request;
 	return export;
 }
 
@@ -133,13 +137,6 @@ open_backup(PgbExport *export)
 	pgstat_report_activity(STATE_RUNNING, psprintf("making backup %s", export->writer->id));
 }
 
-/* A manifest is UTF-8 whatever the database is. */
-static char *
-to_utf8(const char *text)
-{
-	return text ? pg_server_to_any(text, strlen(text), PG_UTF8) : NULL;
-}
-
 static void
 begin_manifest(PgbExport *export)
 {
@@ -148,30 +145,41 @@ begin_manifest(PgbExport *export)
 	strlcpy(m->id, export->writer->id, PGB_ID_SIZE);
 	m->kind = PGB_LOGICAL;
 	m->system_identifier = GetSystemIdentifier();
-	m->label = to_utf8(export->options->label);
+	m->database = pgb_to_utf8(get_database_name(MyDatabaseId));
+	m->label = pgb_to_utf8(export->options->label);
 	m->server_version = pstrdup(GetConfigOption("server_version", false, false));
 	m->server_version_num = PG_VERSION_NUM;
 	m->pgbackup_version = PGBACKUP_VERSION;
 	m->started_at = GetCurrentTimestamp();
 	m->compression_level = export->options->level;
-	m->options = to_utf8(pgb_options_to_json(export->options));
+	m->options = export->request;
 	m->encoding = pstrdup(GetDatabaseEncodingName());
 	export->manifest = m;
 }
 
-/* Begins the transaction whose snapshot all of the backup sees; returns the name of the snapshot. */
+static void
+begin_transaction(PgbExport *export)
+{
+	StartTransactionCommand();
+	XactIsoLevel = XACT_REPEATABLE_READ;
+	XactReadOnly = true;
+	MemoryContextSwitchTo(export->context);
+}
+
+static void
+end_transaction(PgbExport *export)
+{
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(export->context);
+}
+
+/* Takes the snapshot that all of the backup sees; returns its name. */
 static char *
 take_snapshot(PgbExport *export)
 {
 	PgbManifest *m = export->manifest;
 	char	   *name;
 
-	StartTransactionCommand();
-	XactIsoLevel = XACT_REPEATABLE_READ;
-	XactReadOnly = true;
-
-	MemoryContextSwitchTo(export->context);
-	m->database = to_utf8(get_database_name(MyDatabaseId));
 	if (RecoveryInProgress())
 	{
 		m->start_lsn = GetXLogReplayRecPtr(&m->timeline);
@@ -384,6 +392,17 @@ create_files(PgbExport *export)
 	}
 }
 
+/* No worker comes to a table without blocks, nor reports it. */
+static void
+count_empty_tables(PgbExport *export)
+{
+	for (int i = 0; i < export->plan->count; i++)
+	{
+		if (export->plan->tables[i].nblocks == 0)
+			pgb_job_add_object(export->job);
+	}
+}
+
 static void
 export_tables(PgbExport *export)
 {
@@ -392,6 +411,7 @@ export_tables(PgbExport *export)
 
 	pgb_job_set_phase(export->job, PGB_PHASE_EXPORTING);
 	create_files(export);
+	count_empty_tables(export);
 
 	target.repository = export->repository->store->location;
 	target.folder = export->writer->folder;
@@ -492,8 +512,8 @@ finish_table(PgbExport *export, int number, PgbStoredFile *file, PgbTable *table
 
 	table->dump_id = planned->entry->dump_id;
 	table->oid = planned->relid;
-	table->schema_name = to_utf8(planned->entry->schema_name);
-	table->table_name = to_utf8(planned->entry->tag);
+	table->schema_name = pgb_to_utf8(planned->entry->schema_name);
+	table->table_name = pgb_to_utf8(planned->entry->tag);
 	table->stored_bytes = file->stored_bytes;
 	table->file = file->name;
 }
@@ -556,6 +576,8 @@ compress_file(PgbExport *export, const char *from, const char *to, PgbFrameRule 
 		size_t		length = Min(COPY_CHUNK, stat.size - offset);
 
 		CHECK_FOR_INTERRUPTS();
+		if (!PostmasterIsAlive())
+			proc_exit(1);
 		store->ops->read_at(object, offset, buffer, length);
 		pgb_sink_write(sink, buffer, length);
 	}
@@ -574,8 +596,8 @@ note_table(PgbManifest *m, const PgbTocEntry *entry, const PgbStoredFile *file)
 
 	table->dump_id = entry->dump_id;
 	table->oid = entry->oid;
-	table->schema_name = to_utf8(entry->schema_name);
-	table->table_name = to_utf8(entry->tag);
+	table->schema_name = pgb_to_utf8(entry->schema_name);
+	table->table_name = pgb_to_utf8(entry->tag);
 	for (uint32 i = 0; i < file->frames.count; i++)
 		table->row_count += file->frames.frames[i].rows;
 	table->raw_bytes = file->raw_bytes - strlen(PGB_COPY_TERMINATOR);
@@ -668,9 +690,11 @@ pgb_export_run(PgbExport *export)
 
 	pin_settings();
 	open_backup(export);
-	begin_manifest(export);
 	store = export->repository->store;
 
+	begin_transaction(export);
+	export->options = pgb_options_from_json(export->request);
+	begin_manifest(export);
 	snapshot = take_snapshot(export);
 	start_dump(export, snapshot);
 	wait_for_toc(export);
@@ -680,9 +704,10 @@ pgb_export_run(PgbExport *export)
 	wait_for_programs(export);
 	check_agreement(export);
 	PopActiveSnapshot();
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(export->context);
+	end_transaction(export);
 
+	/* names become UTF-8 in a transaction that has no snapshot, and holds nothing back */
+	begin_transaction(export);
 	make_room_in_manifest(export);
 	finish_tables(export);
 	pgb_job_set_phase(export->job, PGB_PHASE_COMPRESSING);
@@ -690,6 +715,7 @@ pgb_export_run(PgbExport *export)
 	compress_others(export);
 	store_toc(export);
 	store->ops->remove(store, export->dump_folder);
+	end_transaction(export);
 
 	pgb_job_set_phase(export->job, PGB_PHASE_SYNCING);
 	pgb_backup_commit(export->writer, export->manifest);
@@ -698,7 +724,7 @@ pgb_export_run(PgbExport *export)
 void
 pgb_export_cleanup(PgbExport *export)
 {
-	pgb_subprocess_stop(export->dump);
+	pgb_dump_stop(export->dump);
 	pgb_subprocess_stop(export->globals);
 	if (export->writer != NULL)
 	{

@@ -15,8 +15,11 @@
 
 typedef struct PgbExport PgbExport;
 
-/* Allocated in the current memory context, which must live until the cleanup. */
-extern PgbExport *pgb_export_create(PgbJobRef job, PgbRunOptions *options);
+/*
+ * Allocated in the current memory context, which must live until the cleanup; so
+ * must the request, which is the JSON of the options.
+ */
+extern PgbExport *pgb_export_create(PgbJobRef job, char *request);
 
 /*
  * Makes the backup, in a transaction of its own; raises what goes wrong.  When

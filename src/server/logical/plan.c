@@ -166,8 +166,6 @@ plan_table(PgbPlanTable *table, PgbTocEntry *entry, List *conditional, Relation 
 {
 	Relation	rel;
 
-	if (list_member_oid(conditional, entry->oid))
-		return false;
 	LockRelationOid(entry->oid, AccessShareLock);
 	rel = try_relation_open(entry->oid, NoLock);
 	if (rel == NULL)
@@ -176,12 +174,12 @@ plan_table(PgbPlanTable *table, PgbTocEntry *entry, List *conditional, Relation 
 				 errmsg("table \"%s.%s\" was dropped while the backup began",
 						entry->schema_name, entry->tag),
 				 errhint("Run the backup again.")));
-	if (!pgb_export_takes(rel))
+	check_not_rewritten(rel, pg_class);
+	if (!pgb_export_takes(rel) || list_member_oid(conditional, entry->oid))
 	{
 		relation_close(rel, NoLock);
 		return false;
 	}
-	check_not_rewritten(rel, pg_class);
 	check_columns(rel, entry);
 
 	table->entry = entry;

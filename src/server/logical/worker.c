@@ -28,10 +28,13 @@
 #include "executor/tuptable.h"
 #include "pgstat.h"
 #include "server/compat.h"
+#include "server/encoding.h"
 #include "server/logical/dump_session.h"
 #include "server/logical/rowtext.h"
 #include "server/logical/worker.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "storage/shm_mq.h"
 #include "store/store.h"
 #include "utils/lsyscache.h"
@@ -92,9 +95,12 @@ typedef struct Exporter
 
 /* ---- exporting ---- */
 
+/* Whoever waits for nothing must look by himself whether the server is still there. */
 static void
 flush_batch(Exporter *exporter)
 {
+	if (!PostmasterIsAlive())
+		proc_exit(1);
 	pgb_frame_encoder_append(exporter->encoder, exporter->batch.data, exporter->batch.len);
 	resetStringInfo(&exporter->batch);
 }
@@ -180,8 +186,9 @@ export_table(Exporter *exporter, int number, BlockNumber first_block)
 	if (!pgb_export_takes(rel))
 		elog(ERROR, "relation \"%s\" is no ordinary table", RelationGetRelationName(rel));
 
-	pgb_job_set_object(exporter->shared->job, get_namespace_name(RelationGetNamespace(rel)),
-					   RelationGetRelationName(rel));
+	pgb_job_set_object(exporter->shared->job,
+					   pgb_to_utf8(get_namespace_name(RelationGetNamespace(rel))),
+					   pgb_to_utf8(RelationGetRelationName(rel)));
 	object = exporter->store->ops->attach(exporter->store,
 										  psprintf("%s/%s", exporter->shared->folder, table->file));
 

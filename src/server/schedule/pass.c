@@ -31,6 +31,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -263,7 +264,9 @@ deal_with(Pass *pass, const char *name)
 	Pending		pending = {0};
 
 	begin();
-	if (pgb_rule_read(pass->schema, name, &rule))
+	if (!pgb_rule_read(pass->schema, name, &rule))
+		come_again(pass, GetCurrentTimestamp() + SLOT_AGAIN_AFTER); /* somebody has it locked */
+	else
 	{
 		read_last_run(pass, name, &last);
 		pgb_decide(&rule.rule, &last, GetCurrentTimestamp(), &verdict);
@@ -379,6 +382,9 @@ pgb_pass_main(Datum arg)
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+
+	/* the owner of a database may have set another one for it */
+	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_SESSION);
 
 	context = AllocSetContextCreate(TopMemoryContext, "pgbackup pass", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);

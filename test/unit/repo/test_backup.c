@@ -358,6 +358,13 @@ test_damage(void)
 		   "the latest is the latest undamaged one");
 	raises(ERRCODE_DATA_CORRUPTED, "by its id it raises", pgb_catalog_get(repository, m->id, PGB_LOGICAL, NULL));
 
+	mkdir(path_of("7412345678901234567/backups/20010101-000000L"), 0700);
+	mkdir(backup_path("20010101-000000L", "manifest.json"), 0700);
+	pgb_catalog_list(repository, &count);
+	is_uint(count, 3, "a manifest that is a folder is damage, too");
+	rmdir(backup_path("20010101-000000L", "manifest.json"));
+	rmdir(path_of("7412345678901234567/backups/20010101-000000L"));
+
 	other = pgb_catalog_get(repository, entries[0].id, PGB_LOGICAL, NULL);
 	if (rename(backup_path(other->id, ""), backup_path("20010101-000000L", "")) != 0)
 		exit(1);
