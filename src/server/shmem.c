@@ -355,7 +355,8 @@ pgb_job_forget(PgbJobRef ref)
 	job = find_job(ref);
 	if (job != NULL)
 	{
-		if (job->state == JOB_FINISHED || job->state == JOB_REQUESTED)
+		if (job->state == JOB_FINISHED ||
+			(job->state == JOB_REQUESTED && job->cancel_requested))
 			job->state = JOB_FREE;
 		else
 			job->forgotten = true;
