@@ -147,7 +147,7 @@ test_sets(void)
 		   got.days == wanted->days && got.months == wanted->months &&
 		   got.weekdays == wanted->weekdays && got.last_day == wanted->last_day &&
 		   got.either_day == wanted->either_day,
-		   psprintf("expression %d means what it says: %s", i, strstr(table[i].expression, "\n") ? "with blanks" : table[i].expression));
+		   psprintf("what it means: %s", strchr(table[i].expression, '\n') ? "blanks around" : table[i].expression));
 	}
 }
 

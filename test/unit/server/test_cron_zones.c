@@ -87,7 +87,7 @@ read_expression(const char *expression)
 			int			from = least[f];
 			int			to = most[f];
 
-			if (f == 2 && (strcmp(item, "L") == 0))
+			if (f == 2 && strcmp(item, "L") == 0)
 			{
 				meaning.last_day = true;
 				continue;
@@ -260,8 +260,8 @@ agrees(Zone *zone, const char *expression, int *moments)
 	{
 		/* from anywhere between two moments it is the same */
 		int64		from = after + random_below((int) (due - after));
-		int64		got;
-		int64		got_from;
+		int64		got = 0;
+		int64		got_from = 0;
 
 		if (!pgb_cron_next(&cron, after, zone_offset, zone, &got) || got != due ||
 			!pgb_cron_next(&cron, from, zone_offset, zone, &got_from) || got_from != due)
@@ -360,8 +360,11 @@ test_zone(const char *name, int first_year, int years, bool has_changes)
 	   psprintf("%s has %d changes in %d years", name, zone.changes, years));
 
 	for (int i = 0; i < lengthof(expressions); i++)
-		ok(agrees(&zone, expressions[i], &moments),
-		   psprintf("%s in %s: %d moments", expressions[i], name, moments));
+	{
+		bool		same = agrees(&zone, expressions[i], &moments);
+
+		ok(same, psprintf("%s in %s: %d moments", expressions[i], name, moments));
+	}
 
 	for (int i = 0; i < 40; i++)
 	{
