@@ -11,6 +11,8 @@
  */
 #include "port/port.h"
 
+#include "access/xact.h"
+#include "miscadmin.h"
 #include "server/board.h"
 #include "server/shmem.h"
 #include "storage/ipc.h"
@@ -28,11 +30,15 @@ typedef struct Board
 	{
 		Oid			database;
 		bool		reported;
-		TimestampTz next;
+		PgbPassReport report;
 	}			passes[PGB_MAX_PASSES];
 } Board;
 
 static Board *board = NULL;
+
+/* What the current transaction will have changed, once it commits. */
+static bool changes_schedules = false;
+static bool adds_database = false;
 static shmem_request_hook_type previous_request_hook = NULL;
 static shmem_startup_hook_type previous_startup_hook = NULL;
 
@@ -90,8 +96,8 @@ pgb_board_mark_changed(Oid database)
 	pgb_launcher_wake();
 }
 
-void
-pgb_board_mark_new_databases(void)
+static void
+mark_new_databases(void)
 {
 	if (board == NULL)
 		return;
@@ -100,6 +106,54 @@ pgb_board_mark_new_databases(void)
 	LWLockRelease(board->lock);
 	pgb_launcher_wake();
 }
+
+/* ---- at the end of a transaction ---- */
+
+static void
+at_end_of_transaction(XactEvent event, void *arg)
+{
+	bool		changed = changes_schedules;
+	bool		added = adds_database;
+
+	/* who commits a prepared transaction is another session, which knows nothing of this */
+	if (event == XACT_EVENT_PRE_PREPARE && changed)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has changed schedules of backups")));
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+		return;
+	changes_schedules = adds_database = false;
+	if (event == XACT_EVENT_COMMIT && changed)
+		pgb_board_mark_changed(MyDatabaseId);
+	if (event == XACT_EVENT_COMMIT && added)
+		mark_new_databases();
+}
+
+/* Before the commit the launcher would look too early. */
+static void
+remember_until_commit(bool *what)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(at_end_of_transaction, NULL);
+	registered = true;
+	*what = true;
+}
+
+void
+pgb_board_mark_changed_at_commit(void)
+{
+	remember_until_commit(&changes_schedules);
+}
+
+void
+pgb_board_mark_new_databases_at_commit(void)
+{
+	remember_until_commit(&adds_database);
+}
+
+/* ---- the launcher ---- */
 
 int
 pgb_board_take_changes(Oid *databases, bool *all, bool *added)
@@ -128,24 +182,26 @@ pgb_board_open_pass(int pass, Oid database)
 }
 
 bool
-pgb_board_pass_result(int pass, TimestampTz *next)
+pgb_board_pass_result(int pass, PgbPassReport *report)
 {
 	bool		reported;
 
 	LWLockAcquire(board->lock, LW_SHARED);
 	reported = board->passes[pass].reported;
-	*next = board->passes[pass].next;
+	*report = board->passes[pass].report;
 	LWLockRelease(board->lock);
 	return reported;
 }
 
+/* ---- a pass ---- */
+
 void
-pgb_board_report(int pass, Oid database, TimestampTz next)
+pgb_board_report(int pass, Oid database, const PgbPassReport *report)
 {
 	LWLockAcquire(board->lock, LW_EXCLUSIVE);
 	if (board->passes[pass].database == database)
 	{
-		board->passes[pass].next = next;
+		board->passes[pass].report = *report;
 		board->passes[pass].reported = true;
 	}
 	LWLockRelease(board->lock);

@@ -16,6 +16,7 @@
 
 #include "access/xlog.h"
 #include "server/guc.h"
+#include "server/schedule/failure.h"
 #include "utils/guc.h"
 
 char	   *pgb_guc_repository = NULL;
@@ -64,6 +65,16 @@ check_conninfo(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static bool
+check_failure_command(char **newval, void **extra, GucSource source)
+{
+	const char *error = pgb_failure_command_error(*newval);
+
+	if (error != NULL)
+		GUC_check_errdetail("%s", error);
+	return error == NULL;
 }
 
 void
@@ -132,7 +143,7 @@ pgb_guc_define(void)
 							   "",
 							   PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY,
-							   NULL, NULL, NULL);
+							   check_failure_command, NULL, NULL);
 
 	/* how the session of pg_dump finds its job: see logical/dump_session.c */
 	DefineCustomStringVariable("pgbackup.export_job",

@@ -19,6 +19,7 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "server/board.h"
 #include "server/clock_watch.h"
 #include "server/compat.h"
 #include "server/job.h"
@@ -28,6 +29,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/procsignal.h"
+#include "storage/sinval.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -36,6 +38,7 @@
 typedef struct Starting
 {
 	PgbJobRef	job;
+	Oid			database;
 	BackgroundWorkerHandle *handle; /* NULL: none */
 } Starting;
 
@@ -62,7 +65,7 @@ pgb_launcher_register(void)
 
 /* Returns false when there is no worker for it: it waits. */
 static bool
-start_job(PgbJobRef job)
+start_job(PgbJobRef job, Oid database)
 {
 	static uint64 complained_of = 0;
 	BackgroundWorker worker;
@@ -73,6 +76,7 @@ start_job(PgbJobRef job)
 	if (RegisterDynamicBackgroundWorker(&worker, &handle))
 	{
 		starting[job.slot].job = job;
+		starting[job.slot].database = database;
 		starting[job.slot].handle = handle;
 		return true;
 	}
@@ -87,8 +91,8 @@ start_job(PgbJobRef job)
 }
 
 /*
- * A worker may end before it has claimed its job: tell whoever waits for it.
- * After a claim this changes nothing.
+ * A worker may end before it has claimed its job: tell whoever waits for it, and
+ * the schedule whose run it was.  After a claim this changes nothing.
  */
 static void
 check_starting(Starting *start)
@@ -97,9 +101,10 @@ check_starting(Starting *start)
 
 	if (GetBackgroundWorkerPid(start->handle, &pid) != BGWH_STOPPED)
 		return;
-	pgb_job_start_failed(start->job, ERRCODE_INSUFFICIENT_RESOURCES,
-						 "the backup's background worker could not be started",
-						 "The server's log tells why.");
+	if (pgb_job_start_failed(start->job, ERRCODE_INSUFFICIENT_RESOURCES,
+							 "the backup's background worker could not be started",
+							 "The server's log tells why."))
+		pgb_board_mark_changed(start->database);
 	pfree(start->handle);
 	start->handle = NULL;
 }
@@ -109,13 +114,14 @@ static TimestampTz
 attend_jobs(void)
 {
 	PgbJobRef	job;
+	Oid			database;
 
 	for (int i = 0; i < PGB_MAX_JOBS; i++)
 	{
 		if (starting[i].handle != NULL)
 			check_starting(&starting[i]);
 	}
-	while (pgb_job_next_request(&job))
+	while (pgb_job_next_request(&job, &database))
 	{
 		if (starting[job.slot].handle != NULL)
 		{
@@ -123,7 +129,7 @@ attend_jobs(void)
 			pfree(starting[job.slot].handle);
 			starting[job.slot].handle = NULL;
 		}
-		if (!start_job(job))
+		if (!start_job(job, database))
 			return GetCurrentTimestamp() + USECS_PER_SEC;
 	}
 	return DT_NOEND;
@@ -146,7 +152,10 @@ sleep_until(TimestampTz moment)
 		timeout = Min(timeout, LONGEST_SLEEP_MS);
 	}
 	if (WaitLatchOrSocket(MyLatch, events, clock, timeout, PG_WAIT_EXTENSION) & WL_SOCKET_READABLE)
+	{
 		pgb_clock_watch_again();
+		pgb_databases_clock_was_set();
+	}
 	ResetLatch(MyLatch);
 }
 
@@ -168,6 +177,9 @@ pgb_launcher_main(Datum arg)
 
 		sleep_until(Min(next_job, next_pass));
 		CHECK_FOR_INTERRUPTS();
+
+		/* one who sleeps for hours would hold back the queue of invalidations */
+		ProcessCatchupInterrupt();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;

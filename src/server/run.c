@@ -183,7 +183,7 @@ pgbackup_run(PG_FUNCTION_ARGS)
 	options = pgb_options_arguments(fcinfo, 1);
 	wait = PG_ARGISNULL(10) || PG_GETARG_BOOL(10);
 
-	job = pgb_job_request(kind, MyDatabaseId, GetUserId(), pgb_options_to_json(options), 0);
+	job = pgb_job_request(kind, GetUserId(), pgb_options_to_json(options));
 	PG_ENSURE_ERROR_CLEANUP(stop_job, PointerGetDatum(&job));
 	{
 		id = wait_for_job(job, wait);

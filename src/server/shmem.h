@@ -96,15 +96,24 @@ extern void pgb_shmem_require(void);
 /* ---- a backend ---- */
 
 /*
- * Requests a job in a database.  Raises ERRCODE_CONFIGURATION_LIMIT_EXCEEDED
+ * Requests a job in this database.  Raises ERRCODE_CONFIGURATION_LIMIT_EXCEEDED
  * when all slots are taken, ERRCODE_PROGRAM_LIMIT_EXCEEDED when the options are
- * too long.  run_id is the row of pgbackup_runs that its schedule has made, or 0.
+ * too long.
  */
-extern PgbJobRef pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options,
-								 int64 run_id);
+extern PgbJobRef pgb_job_request(PgbKind kind, Oid role, const char *options);
 
-/* Could a job be requested now? */
-extern bool pgb_job_slot_is_free(void);
+/* Raises ERRCODE_PROGRAM_LIMIT_EXCEEDED when options are too long for a job. */
+extern void pgb_job_check_options(const char *options);
+
+/*
+ * The same in two steps, for a run whose row in pgbackup_runs has to be committed
+ * in between: the first takes a slot, or returns false, and the second cannot
+ * fail.  Nobody waits for this job.  A slot that is reserved in vain is given
+ * back by pgb_job_forget().
+ */
+extern bool pgb_job_reserve(PgbJobRef *job);
+extern void pgb_job_request_reserved(PgbJobRef job, PgbKind kind, Oid role, const char *options,
+									 int64 run_id);
 
 /* Has it ended?  Then *result is filled and the slot is free again. */
 extern bool pgb_job_take_result(PgbJobRef job, PgbJobResult *result);
@@ -145,13 +154,13 @@ extern void pgb_launcher_attach(void);
 extern void pgb_launcher_wake(void);
 
 /* The next job that is requested, now marked as starting; false: none. */
-extern bool pgb_job_next_request(PgbJobRef *job);
+extern bool pgb_job_next_request(PgbJobRef *job, Oid *database);
 
 /* No worker is free for it now: it is requested again. */
 extern void pgb_job_postpone(PgbJobRef job);
 
-/* The worker could not be started, or has ended without a claim. */
-extern void pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *message, const char *hint);
+/* The worker could not be started, or has ended.  False if it has claimed the job. */
+extern bool pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *message, const char *hint);
 
 /* ---- the job's worker ---- */
 

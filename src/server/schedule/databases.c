@@ -27,18 +27,25 @@
 #include "tcop/utility.h"
 #include "utils/hsearch.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 /* On a standby nothing runs; whether it still is one is looked at so often. */
 #define RECOVERY_CHECK		(INT64CONST(5) * 1000000)
 
-/* A pass that could not be started, or ended without a report, is tried again. */
-#define AGAIN_AFTER			(INT64CONST(30) * 1000000)
+/* A pass that ended without a report is tried again, after a pause that grows up to the longest. */
+#define FIRST_PAUSE			(INT64CONST(30) * 1000000)
+#define LONGEST_PAUSE		(INT64CONST(3600) * 1000000)
+
+/* No pass is so long: should one hang, others need its place. */
+#define LONGEST_PASS		(INT64CONST(15) * 60 * 1000000)
 
 typedef struct Database
 {
 	Oid			oid;			/* hash key */
 	TimestampTz next;			/* when a pass is due; DT_NOBEGIN: now */
+	TimestampTz since;			/* when one was first tried for what is due; DT_NOEND: none */
+	TimestampTz pause;			/* after the next pass that does not report */
 	bool		in_pass;
 	bool		changed_meanwhile;	/* in the pass: it is due again */
 	bool		seen;			/* in pg_database */
@@ -48,6 +55,7 @@ typedef struct Pass
 {
 	BackgroundWorkerHandle *handle; /* NULL: none */
 	Oid			database;
+	TimestampTz started_at;
 } Pass;
 
 static HTAB *databases = NULL;
@@ -66,6 +74,8 @@ find_database(Oid oid, bool create)
 	if (database != NULL && !found)
 	{
 		database->next = DT_NOBEGIN;
+		database->since = DT_NOEND;
+		database->pause = FIRST_PAUSE;
 		database->in_pass = false;
 		database->changed_meanwhile = false;
 		database->seen = true;
@@ -80,6 +90,13 @@ make_due(Oid oid)
 
 	database->next = DT_NOBEGIN;
 	database->changed_meanwhile = database->in_pass;
+}
+
+/* Nobody can connect to one that is being dropped. */
+static bool
+can_be_connected(Form_pg_database form)
+{
+	return form->datallowconn && form->datconnlimit >= -1;
 }
 
 static void
@@ -118,8 +135,7 @@ read_databases(bool all_due)
 	{
 		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
 
-		/* nobody can connect to one that is being dropped */
-		if (!form->datallowconn || form->datconnlimit < -1)
+		if (!can_be_connected(form))
 			continue;
 		database = find_database(form->oid, true);
 		database->seen = true;
@@ -165,20 +181,30 @@ end_pass(int number)
 {
 	Pass	   *pass = &passes[number];
 	Database   *database = find_database(pass->database, false);
-	TimestampTz next;
+	PgbPassReport report;
 
 	pfree(pass->handle);
 	pass->handle = NULL;
 	if (database == NULL)
 		return;
 	database->in_pass = false;
-	if (!pgb_board_pass_result(number, &next))
-		database->next = GetCurrentTimestamp() + AGAIN_AFTER;
-	else if (!database->changed_meanwhile)
-		database->next = next;
+	if (pgb_board_pass_result(number, &report))
+	{
+		if (!database->changed_meanwhile)
+			database->next = report.next;
+		if (!report.waits)
+			database->since = DT_NOEND;
+		database->pause = FIRST_PAUSE;
+	}
+	else
+	{
+		database->next = GetCurrentTimestamp() + database->pause;
+		database->pause = Min(2 * database->pause, LONGEST_PAUSE);
+	}
 	database->changed_meanwhile = false;
 }
 
+/* Takes the reports of those that have ended.  Returns the number of a free one, or -1. */
 static int
 free_pass(void)
 {
@@ -186,14 +212,32 @@ free_pass(void)
 
 	for (int i = 0; i < PGB_MAX_PASSES; i++)
 	{
+		Pass	   *pass = &passes[i];
 		pid_t		pid;
 
-		if (passes[i].handle != NULL && GetBackgroundWorkerPid(passes[i].handle, &pid) == BGWH_STOPPED)
+		if (pass->handle != NULL && GetBackgroundWorkerPid(pass->handle, &pid) == BGWH_STOPPED)
 			end_pass(i);
-		if (passes[i].handle == NULL)
+		if (pass->handle == NULL)
 			number = i;
+		else if (GetCurrentTimestamp() >= pass->started_at + LONGEST_PASS)
+			TerminateBackgroundWorker(pass->handle);
 	}
 	return number;
+}
+
+/* When the first of those under way will have taken too long. */
+static TimestampTz
+end_of_patience(void)
+{
+	TimestampTz end = DT_NOEND;
+
+	for (int i = 0; i < PGB_MAX_PASSES; i++)
+	{
+		if (passes[i].handle != NULL)
+			end = Min(end, Max(passes[i].started_at + LONGEST_PASS,
+							   GetCurrentTimestamp() + USECS_PER_SEC));
+	}
+	return end;
 }
 
 static bool
@@ -202,11 +246,12 @@ start_pass(int number, Database *database)
 	BackgroundWorker worker;
 
 	pgb_board_open_pass(number, database->oid);
-	pgb_pass_describe_worker(&worker, number, database->oid);
+	pgb_pass_describe_worker(&worker, number, database->oid, database->since);
 	worker.bgw_notify_pid = MyProcPid;
 	if (!RegisterDynamicBackgroundWorker(&worker, &passes[number].handle))
 		return false;
 	passes[number].database = database->oid;
+	passes[number].started_at = GetCurrentTimestamp();
 	database->in_pass = true;
 	database->changed_meanwhile = false;
 	return true;
@@ -233,11 +278,17 @@ next_due(void)
 static bool
 still_exists(Oid oid)
 {
-	Database   *database;
+	HeapTuple	tuple;
+	bool		exists;
 
-	read_databases(false);
-	database = find_database(oid, false);
-	return database != NULL && database->seen;
+	StartTransactionCommand();
+	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(oid));
+	exists = HeapTupleIsValid(tuple) &&
+		can_be_connected((Form_pg_database) GETSTRUCT(tuple));
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	CommitTransactionCommand();
+	return exists;
 }
 
 TimestampTz
@@ -255,14 +306,16 @@ pgb_databases_attend(void)
 	while ((number = free_pass()) >= 0)
 	{
 		Database   *database = next_due();
-		Oid			oid;
+		TimestampTz now = GetCurrentTimestamp();
 
-		if (database == NULL || database->next > GetCurrentTimestamp())
-			return database != NULL ? database->next : DT_NOEND;
-		oid = database->oid;
-		if (!still_exists(oid))
+		if (database == NULL || database->next > now)
+			return Min(database != NULL ? database->next : DT_NOEND, end_of_patience());
+		if (!still_exists(database->oid))
+		{
+			hash_search(databases, &database->oid, HASH_REMOVE, NULL);
 			continue;
-		database = find_database(oid, false);
+		}
+		database->since = Min(database->since, now);
 		if (!start_pass(number, database))
 		{
 			if (!complained)
@@ -276,18 +329,38 @@ pgb_databases_attend(void)
 	}
 
 	/* the end of a pass wakes us */
-	return DT_NOEND;
+	return end_of_patience();
+}
+
+void
+pgb_databases_clock_was_set(void)
+{
+	HASH_SEQ_STATUS scan;
+	Database   *database;
+
+	if (databases == NULL)
+		return;
+	hash_seq_init(&scan, databases);
+	while ((database = hash_seq_search(&scan)) != NULL)
+	{
+		database->since = DT_NOEND;
+		if (database->next != DT_NOEND)
+			make_due(database->oid);
+	}
+	for (int i = 0; i < PGB_MAX_PASSES; i++)
+		passes[i].started_at = GetCurrentTimestamp();
 }
 
 /* ---- new databases ---- */
 
-/* One made from a template can bring schedules with it. */
+/* One made from a template can bring schedules with it, and so can one that was closed. */
 static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *completion)
 {
-	bool		creates = IsA(pstmt->utilityStmt, CreatedbStmt);
+	bool		opens = IsA(pstmt->utilityStmt, CreatedbStmt) ||
+		IsA(pstmt->utilityStmt, AlterDatabaseStmt);
 
 	if (previous_hook)
 		previous_hook(pstmt, query_string, read_only_tree, context, params, query_env,
@@ -295,8 +368,8 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 	else
 		standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, query_env,
 								dest, completion);
-	if (creates)
-		pgb_board_mark_new_databases();
+	if (opens)
+		pgb_board_mark_new_databases_at_commit();
 }
 
 void

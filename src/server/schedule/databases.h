@@ -19,6 +19,9 @@
  */
 extern TimestampTz pgb_databases_attend(void);
 
+/* Somebody has set the clock: what was computed by the old one is void. */
+extern void pgb_databases_clock_was_set(void);
+
 /* Wakes the launcher when a database comes; by _PG_init. */
 extern void pgb_databases_install(void);
 

@@ -16,7 +16,7 @@
 #define USECS				INT64CONST(1000000)
 
 /* After years without the server: counting them one by one has an end. */
-#define MAX_MOMENTS			1000000
+#define MAX_MOMENTS			100000
 
 /* The moments that have come since the rule was last dealt with. */
 typedef struct Moments
@@ -24,6 +24,7 @@ typedef struct Moments
 	int			count;
 	int			late;			/* those too old to be run on time */
 	int64		last;
+	int64		last_but_one;
 	int64		last_late;
 	int64		next;			/* the first that has not come */
 } Moments;
@@ -41,16 +42,29 @@ pgb_rule_next(const PgbRule *rule, int64 after)
 	return (next - EPOCH_SECONDS) * USECS;
 }
 
+/*
+ * Far ahead of the clock there can be only what was dealt with before somebody set
+ * the clock back: it would be waited for in vain.
+ */
+static int64
+next_of_clock(const PgbRule *rule, int64 now)
+{
+	if (rule->next_run > pgb_rule_next(rule, now + PGB_SET_BACK))
+		return pgb_rule_next(rule, now);
+	return rule->next_run;
+}
+
 static void
-count_moments(const PgbRule *rule, int64 now, Moments *m)
+count_moments(const PgbRule *rule, int64 since, int64 now, Moments *m)
 {
 	memset(m, 0, sizeof(*m));
-	m->next = rule->next_run;
+	m->next = next_of_clock(rule, now);
 	while (m->next <= now && m->count < MAX_MOMENTS)
 	{
 		m->count++;
+		m->last_but_one = m->last;
 		m->last = m->next;
-		if (m->next < now - PGB_GRACE)
+		if (m->next < since - PGB_GRACE)
 		{
 			m->late++;
 			m->last_late = m->next;
@@ -82,18 +96,18 @@ decide_due(const PgbRule *rule, const PgbLastRun *last, const Moments *m, PgbVer
 		/* one run for all that came while the last one ran */
 		decide_run(verdict, m->last, 1, 0);
 		verdict->skipped = m->count - 1;
-		verdict->skipped_at = m->last;
+		verdict->skipped_at = m->last_but_one;
 	}
-	else if (m->late == 0)
+	else if (m->late == 0 || (rule->run_missed && m->late < m->count))
 		decide_run(verdict, m->last, 1, m->count - 1);
 	else if (rule->run_missed)
-		decide_run(verdict, m->last, 1, m->late);
+		decide_run(verdict, m->last, 1, m->count);
 	else
 	{
 		verdict->missed = m->late;
 		verdict->missed_at = m->last_late;
-		if (m->count > m->late)
-			decide_run(verdict, m->last, 1, 0);
+		if (m->late < m->count)
+			decide_run(verdict, m->last, 1, m->count - m->late - 1);
 	}
 }
 
@@ -122,12 +136,13 @@ decide_retry(const PgbRule *rule, const PgbLastRun *last, int64 now, PgbVerdict 
 }
 
 void
-pgb_decide(const PgbRule *rule, const PgbLastRun *last, int64 now, PgbVerdict *verdict)
+pgb_decide(const PgbRule *rule, const PgbLastRun *last, int64 since, int64 now,
+		   PgbVerdict *verdict)
 {
 	Moments		m;
 
 	memset(verdict, 0, sizeof(*verdict));
-	count_moments(rule, now, &m);
+	count_moments(rule, since, now, &m);
 
 	if (m.count > 0 && last->running && rule->wait_overlap)
 	{

@@ -14,8 +14,11 @@
 
 #include "server/cron.h"
 
-/* A run begins no more than this after its moment, or the moment was missed. */
+/* A moment that has passed so long before anybody looked was missed. */
 #define PGB_GRACE			(INT64CONST(60) * 1000000)
+
+/* A clock that was set back by more is a new clock; by less, no moment comes again. */
+#define PGB_SET_BACK		(INT64CONST(3600) * 1000000)
 
 /* The pause before the first retry; each one doubles it, up to the longest. */
 #define PGB_FIRST_PAUSE		(INT64CONST(60) * 1000000)
@@ -39,7 +42,7 @@ typedef struct PgbLastRun
 {
 	bool		exists;
 	bool		running;
-	bool		to_be_retried;	/* failed, or crashed */
+	bool		to_be_retried;	/* failed or crashed, by the rule as it is now */
 	int			attempt;
 	int64		due_at;
 	int64		finished_at;
@@ -50,7 +53,7 @@ typedef struct PgbVerdict
 	bool		run;			/* begin a run now ... */
 	int			attempt;
 	int64		due_at;			/* ... for this moment ... */
-	int			run_missed;		/* ... which stands for so many that were missed */
+	int			run_missed;		/* ... which stands for so many that had no run of their own */
 
 	int			missed;			/* moments to record as missed, up to this one */
 	int64		missed_at;
@@ -61,7 +64,11 @@ typedef struct PgbVerdict
 	int64		wake_at;		/* when to look again; PGB_NEVER: after a change */
 } PgbVerdict;
 
-extern void pgb_decide(const PgbRule *rule, const PgbLastRun *last, int64 now,
+/*
+ * "since" is when somebody began to try to deal with what is due now: what then has to
+ * wait for a worker, a slot or a lock is not missed by that.
+ */
+extern void pgb_decide(const PgbRule *rule, const PgbLastRun *last, int64 since, int64 now,
 					   PgbVerdict *verdict);
 
 /* The first moment of the rule after a time, or PGB_NEVER. */

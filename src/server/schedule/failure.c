@@ -9,6 +9,9 @@
  */
 #include "port/port.h"
 
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
 #include "server/compat.h"
 #include "server/guc.h"
 #include "server/schedule/failure.h"
@@ -34,6 +37,55 @@ append_quoted(StringInfo command, const char *text)
 	appendStringInfoChar(command, '\'');
 }
 
+/*
+ * Quoted text within quotes is not quoted any more, and would be a way for
+ * whoever names a schedule to become the server's user.
+ */
+const char *
+pgb_failure_command_error(const char *command)
+{
+	char		quote = '\0';
+
+	for (const char *p = command; *p != '\0'; p++)
+	{
+		if (*p == '%')
+		{
+			p++;
+			if (*p == '\0' || strchr("dsbrm%", *p) == NULL)
+				return "The placeholders are %d, %s, %b, %r and %m; %% is a percent sign.";
+			if (*p != '%' && quote != '\0')
+				return "Placeholders must not stand within quotes or after a backslash: what they stand for is quoted already.";
+		}
+		else if (*p == '\\' && quote != '\'')
+		{
+			if (p[1] == '%' && p[2] != '%')
+				return "Placeholders must not stand within quotes or after a backslash: what they stand for is quoted already.";
+			if (p[1] != '\0' && p[1] != '%')
+				p++;
+		}
+		else if (quote == '\0' && (*p == '\'' || *p == '"'))
+			quote = *p;
+		else if (*p == quote)
+			quote = '\0';
+	}
+	return NULL;
+}
+
+static char *
+database_name(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *name;
+
+	StartTransactionCommand();
+	name = get_database_name(MyDatabaseId);
+	if (name != NULL)
+		name = MemoryContextStrdup(context, name);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return name;
+}
+
 static char *
 fill_in(const char *pattern, const char *database, const char *schedule, int64 run_id,
 		const PgbJobResult *result)
@@ -43,7 +95,7 @@ fill_in(const char *pattern, const char *database, const char *schedule, int64 r
 	initStringInfo(&command);
 	for (const char *p = pattern; *p != '\0'; p++)
 	{
-		if (*p != '%' || p[1] == '\0')
+		if (*p != '%')
 		{
 			appendStringInfoChar(&command, *p);
 			continue;
@@ -65,12 +117,8 @@ fill_in(const char *pattern, const char *database, const char *schedule, int64 r
 			case 'm':
 				append_quoted(&command, result->message);
 				break;
-			case '%':
+			default:			/* a percent sign: nothing else is accepted */
 				appendStringInfoChar(&command, '%');
-				break;
-			default:
-				appendStringInfoChar(&command, '%');
-				appendStringInfoChar(&command, *p);
 				break;
 		}
 	}
@@ -93,15 +141,14 @@ wait_for(PgbSubprocess *process)
 }
 
 void
-pgb_run_failure_command(const char *database, const char *schedule, int64 run_id,
-						const PgbJobResult *result)
+pgb_run_failure_command(const char *schedule, int64 run_id, const PgbJobResult *result)
 {
 	char	   *argv[] = {"/bin/sh", "-c", NULL, NULL};
 	PgbSubprocess *process;
 
 	if (pgb_guc_on_failure_command[0] == '\0')
 		return;
-	argv[2] = fill_in(pgb_guc_on_failure_command, database, schedule, run_id, result);
+	argv[2] = fill_in(pgb_guc_on_failure_command, database_name(), schedule, run_id, result);
 	process = pgb_subprocess_start(argv, environ);
 	PG_TRY();
 	{

@@ -12,34 +12,39 @@
  */
 #include "port/port.h"
 
-#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
-#include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "io/json.h"
 #include "mb/pg_wchar.h"
-#include "server/board.h"
-#include "server/schedule/failure.h"
+#include "server/encoding.h"
 #include "server/schedule/history.h"
+#include "server/worker_session.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 
 #define NOTIFY_CHANNEL		"pgbackup"
 
 /* A notification's payload has an end; the row has the whole text. */
 #define MAX_NOTIFY_MESSAGE	1000
 
+/*
+ * Tables of these names must be the extension's own: others could be made by
+ * whoever may create something in its schema, and we are a superuser.
+ */
 char *
 pgb_history_schema(void)
 {
 	static const char *const query =
 		"SELECT pg_catalog.quote_ident(n.nspname)"
 		" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace"
-		" WHERE e.extname = 'pgbackup' AND EXISTS ("
-		"SELECT FROM pg_catalog.pg_class c"
-		" WHERE c.relnamespace = n.oid AND c.relname = 'pgbackup_schedule_rules')";
+		" WHERE e.extname = 'pgbackup' AND 2 = (SELECT pg_catalog.count(*)"
+		" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_depend d ON d.objid = c.oid"
+		" WHERE c.relnamespace = n.oid AND c.relkind = 'r'"
+		" AND c.relname IN ('pgbackup_schedule_rules', 'pgbackup_runs')"
+		" AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0"
+		" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+		" AND d.refobjid = e.oid AND d.deptype = 'e')";
 
 	if (RecoveryInProgress())
 		return NULL;
@@ -66,37 +71,31 @@ execute(const char *sql, int count, Oid *types, Datum *values, const char *nulls
 		elog(ERROR, "could not write the history of runs: %s", SPI_result_code_string(rc));
 }
 
-/* The next number for a row. */
+/* The number of the row that the last statement has returned. */
 static int64
-next_run_id(const char *schema)
+returned_run_id(void)
 {
 	bool		isnull;
-	int64		run_id;
 
-	if (SPI_execute(psprintf("SELECT pg_catalog.nextval('%s.pgbackup_runs_run_id_seq')", schema),
-					false, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "could not get a number for the run");
-	run_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	return run_id;
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
 static void
 insert_run(const char *schema, PgbJobRef job, PgbKind kind, Oid role)
 {
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID};
-	Datum		values[3];
-	char		nulls[3] = {' ', ' ', ' '};
-	int64		run_id = next_run_id(schema);
-	char	   *role_name = GetUserNameFromId(role, true);
+	Oid			types[] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+	char		nulls[2] = {' ', ' '};
 
-	/* first the job knows its row, then others can see it */
-	pgb_job_set_run_id(job, run_id);
-	values[0] = Int64GetDatum(run_id);
-	values[1] = CStringGetTextDatum(pgb_kind_name(kind));
-	values[2] = text_or_null(role_name, &nulls[2]);
-	execute(psprintf("INSERT INTO %s.pgbackup_runs (run_id, kind, status, started_at, role_name)"
-					 " VALUES ($1, $2, 'running', pg_catalog.clock_timestamp(), $3)", schema),
+	values[0] = CStringGetTextDatum(pgb_kind_name(kind));
+	values[1] = text_or_null(GetUserNameFromId(role, true), &nulls[1]);
+	execute(psprintf("INSERT INTO %s.pgbackup_runs (kind, status, started_at, role_name)"
+					 " VALUES ($1, 'running', pg_catalog.clock_timestamp(), $2)"
+					 " RETURNING run_id", schema),
 			lengthof(values), types, values, nulls);
+
+	/* before others can see the row, they can see that it has a job */
+	pgb_job_set_run_id(job, returned_run_id());
 }
 
 static void
@@ -110,31 +109,15 @@ update_started(const char *schema, int64 run_id)
 			lengthof(values), types, values, NULL);
 }
 
-/* Statements of ours are in the search path of nobody. */
-static char *
-begin(void)
-{
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
-	return pgb_history_schema();
-}
-
-static void
-commit(void)
-{
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-}
-
 void
 pgb_history_begin(PgbJobRef job)
 {
-	char	   *schema = begin();
+	char	   *schema;
 	PgbKind		kind;
 	Oid			role;
 
+	pgb_worker_begin();
+	schema = pgb_history_schema();
 	if (schema != NULL && pgb_job_describe(job, &kind, &role))
 	{
 		int64		run_id = pgb_job_run_id(job);
@@ -144,42 +127,11 @@ pgb_history_begin(PgbJobRef job)
 		else
 			update_started(schema, run_id);
 	}
-	commit();
-}
-
-static const char *
-status_of(const PgbJobResult *result)
-{
-	if (result->succeeded)
-		return "succeeded";
-	return result->sqlerrcode == ERRCODE_QUERY_CANCELED ? "cancelled" : "failed";
-}
-
-/* Returns the name of the schedule, or NULL; palloc'd in the caller's context. */
-static char *
-update_ended(const char *schema, int64 run_id, const PgbJobResult *result)
-{
-	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[6];
-	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
-
-	values[0] = Int64GetDatum(run_id);
-	values[1] = CStringGetTextDatum(status_of(result));
-	values[2] = text_or_null(result->backup_id, &nulls[2]);
-	values[3] = text_or_null(result->message, &nulls[3]);
-	values[4] = text_or_null(result->detail, &nulls[4]);
-	values[5] = text_or_null(result->hint, &nulls[5]);
-	execute(psprintf("UPDATE %s.pgbackup_runs SET status = $2, backup = $3, message = $4,"
-					 " detail = $5, hint = $6, finished_at = pg_catalog.clock_timestamp()"
-					 " WHERE run_id = $1 RETURNING schedule", schema),
-			lengthof(values), types, values, nulls);
-	if (SPI_processed != 1)
-		return NULL;
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	pgb_worker_commit();
 }
 
 static void
-notify_ended(int64 run_id, const char *schedule, const PgbJobResult *result)
+notify_ended(int64 run_id, const char *schedule, const char *status, const PgbJobResult *result)
 {
 	StringInfoData payload;
 	PgbJsonWriter w;
@@ -190,35 +142,101 @@ notify_ended(int64 run_id, const char *schedule, const PgbJobResult *result)
 	pgb_json_begin(&w, &payload, false);
 	pgb_json_object(&w, NULL);
 	pgb_json_uint64(&w, "run_id", (uint64) run_id);
-	pgb_json_string(&w, "schedule", schedule);
+	pgb_json_string(&w, "schedule", pgb_to_utf8(schedule));
 	pgb_json_string(&w, "backup", result->backup_id[0] != '\0' ? result->backup_id : NULL);
-	pgb_json_string(&w, "status", status_of(result));
-	pgb_json_string(&w, "message", message[0] != '\0' ? message : NULL);
+	pgb_json_string(&w, "status", status);
+	pgb_json_string(&w, "message", message[0] != '\0' ? pgb_to_utf8(message) : NULL);
 	pgb_json_end_object(&w);
-	Async_Notify(NOTIFY_CHANNEL, payload.data);
+	Async_Notify(NOTIFY_CHANNEL, pgb_from_utf8(payload.data));
 }
 
-void
+bool
+pgb_history_close(const char *schema, int64 run_id, const char *status,
+				  const PgbJobResult *result, char **schedule)
+{
+	Oid			types[] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+
+	values[0] = Int64GetDatum(run_id);
+	values[1] = CStringGetTextDatum(status);
+	values[2] = text_or_null(result->backup_id, &nulls[2]);
+	values[3] = text_or_null(result->message, &nulls[3]);
+	values[4] = text_or_null(result->detail, &nulls[4]);
+	values[5] = text_or_null(result->hint, &nulls[5]);
+	execute(psprintf("UPDATE %s.pgbackup_runs SET status = $2, backup = $3, message = $4,"
+					 " detail = $5, hint = $6, finished_at = pg_catalog.clock_timestamp()"
+					 " WHERE run_id = $1 AND status = 'running' RETURNING schedule", schema),
+			lengthof(values), types, values, nulls);
+	if (SPI_processed != 1)
+		return false;
+	*schedule = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	notify_ended(run_id, *schedule, status, result);
+	return true;
+}
+
+static const char *
+status_of(const PgbJobResult *result)
+{
+	if (result->succeeded)
+		return "succeeded";
+	return result->sqlerrcode == ERRCODE_QUERY_CANCELED ? "cancelled" : "failed";
+}
+
+char *
 pgb_history_end(PgbJobRef job, const PgbJobResult *result)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int64		run_id = pgb_job_run_id(job);
-	char	   *schema = begin();
 	char	   *schedule = NULL;
-	char	   *database = NULL;
+	char	   *schema;
+	PgbKind		kind;
+	Oid			role;
 
-	if (schema != NULL && run_id != 0)
+	pgb_worker_begin();
+	schema = pgb_history_schema();
+	if (schema != NULL && pgb_job_describe(job, &kind, &role))
 	{
-		schedule = update_ended(schema, run_id, result);
-		notify_ended(run_id, schedule, result);
+		const char *status = status_of(result);
+
+		if (!pgb_history_close(schema, pgb_job_run_id(job), status, result, &schedule))
+		{
+			/* its begin could not be recorded */
+			insert_run(schema, job, kind, role);
+			(void) pgb_history_close(schema, pgb_job_run_id(job), status, result, &schedule);
+		}
 		if (schedule != NULL)
 			schedule = MemoryContextStrdup(context, schedule);
 	}
-	database = MemoryContextStrdup(context, get_database_name(MyDatabaseId));
-	commit();
+	pgb_worker_commit();
 	MemoryContextSwitchTo(context);
+	return schedule;
+}
 
-	pgb_board_mark_changed(MyDatabaseId);
-	if (!result->succeeded)
-		pgb_run_failure_command(database, schedule, run_id, result);
+int64
+pgb_history_broken(const char *schema, const char *schedule, const PgbJobResult *result)
+{
+	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+	int64		run_id;
+
+	values[0] = CStringGetTextDatum(schedule);
+	values[1] = CStringGetTextDatum(result->message);
+	values[2] = text_or_null(result->detail, &nulls[2]);
+	values[3] = text_or_null(result->hint, &nulls[3]);
+	execute(psprintf("INSERT INTO %s.pgbackup_runs"
+					 " (schedule, kind, role_name, status, message, detail, hint, finished_at)"
+					 " SELECT r.name, r.kind, r.role_name, 'failed', $2, $3, $4,"
+					 " pg_catalog.clock_timestamp()"
+					 " FROM %s.pgbackup_schedule_rules r WHERE r.name = $1 AND NOT EXISTS ("
+					 "SELECT FROM (SELECT due_at, message FROM %s.pgbackup_runs"
+					 " WHERE schedule = $1 ORDER BY run_id DESC LIMIT 1) last"
+					 " WHERE last.due_at IS NULL AND last.message = $2)"
+					 " RETURNING run_id", schema, schema, schema),
+			lengthof(values), types, values, nulls);
+	if (SPI_processed != 1)
+		return 0;
+	run_id = returned_run_id();
+	notify_ended(run_id, schedule, "failed", result);
+	return run_id;
 }

@@ -9,7 +9,6 @@
  */
 #include "port/port.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -17,13 +16,12 @@
 #include "server/board.h"
 #include "server/schedule/rule.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(pgbackup_schedule_changed);
+PG_FUNCTION_INFO_V1(pgbackup_local_time);
 
-bool		pgb_rule_own_change = false;
-
-/* This transaction has changed a schedule. */
-static bool changed = false;
+bool		pgb_rule_in_pass = false;
 
 static char *
 column(int number)
@@ -45,7 +43,7 @@ pgb_rule_zone(const char *name)
 {
 	pg_tz	   *zone = pg_tzset(name);
 
-	if (zone == NULL)
+	if (zone == NULL || !pg_tz_acceptable(zone))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("time zone \"%s\" is not known", name),
@@ -62,7 +60,7 @@ pgb_rule_read(const char *schema, const char *name, PgbStoredRule *stored)
 	char	   *sql;
 
 	sql = psprintf("SELECT name, kind, role_name, options, cron, time_zone, on_missed, on_overlap,"
-				   " retries, next_run FROM %s.pgbackup_schedule_rules"
+				   " retries, next_run, changed_at FROM %s.pgbackup_schedule_rules"
 				   " WHERE name = $1 AND enabled FOR UPDATE SKIP LOCKED", schema);
 	if (SPI_execute_with_args(sql, lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read schedule \"%s\"", name);
@@ -83,36 +81,42 @@ pgb_rule_read(const char *schema, const char *name, PgbStoredRule *stored)
 													   SPI_tuptable->tupdesc, 9, &isnull));
 	stored->rule.next_run = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 														SPI_tuptable->tupdesc, 10, &isnull));
+	stored->changed_at = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
+														   SPI_tuptable->tupdesc, 11, &isnull));
 	return true;
 }
 
-/* ---- changes ---- */
-
-static void
-at_end_of_transaction(XactEvent event, void *arg)
+/*
+ * A moment on the clock of a zone; NULL where that is not known.  For the view, in which one
+ * broken schedule must not hide the others.
+ */
+Datum
+pgbackup_local_time(PG_FUNCTION_ARGS)
 {
-	if (!changed)
-		return;
-	if (event == XACT_EVENT_COMMIT)
-		pgb_board_mark_changed(MyDatabaseId);
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		changed = false;
+	TimestampTz moment = PG_GETARG_TIMESTAMPTZ(0);
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	pg_tz	   *zone = pg_tzset(name);
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			offset;
+	Timestamp	local;
+
+	if (zone == NULL || TIMESTAMP_NOT_FINITE(moment) ||
+		timestamp2tm(moment, &offset, &tm, &fsec, NULL, zone) != 0 ||
+		tm2timestamp(&tm, fsec, NULL, &local) != 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMP(local);
 }
 
 /* The trigger: however a rule is changed, the launcher is told. */
 Datum
 pgbackup_schedule_changed(PG_FUNCTION_ARGS)
 {
-	static bool registered = false;
-
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" was not called by a trigger", "pgbackup_schedule_changed")));
-	if (!registered)
-		RegisterXactCallback(at_end_of_transaction, NULL);
-	registered = true;
-	if (!pgb_rule_own_change)
-		changed = true;
+	if (!pgb_rule_in_pass)
+		pgb_board_mark_changed_at_commit();
 	return PointerGetDatum(NULL);
 }

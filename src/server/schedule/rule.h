@@ -18,12 +18,13 @@ typedef struct PgbStoredRule
 	char	   *name;
 	char	   *kind;
 	char	   *role_name;
-	char	   *options;		/* JSON */
+	char	   *options;		/* JSON, in the database's encoding */
+	TimestampTz changed_at;		/* by pgbackup_schedule() */
 	PgbRule		rule;
 } PgbStoredRule;
 
-/* Set while a pass changes a rule: nobody needs to be woken by that. */
-extern bool pgb_rule_own_change;
+/* In a pass: what it changes wakes nobody. */
+extern bool pgb_rule_in_pass;
 
 /*
  * Reads a rule and locks its row; false if it is gone, disabled, or locked by

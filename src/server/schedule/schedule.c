@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "server/arguments.h"
+#include "server/encoding.h"
 #include "server/schedule/history.h"
 #include "server/schedule/rule.h"
 #include "server/shmem.h"
@@ -120,14 +121,10 @@ read_request(FunctionCallInfo fcinfo, Request *request)
 	request->cron = pgb_text_argument(fcinfo, ARG_CRON, "cron");
 	request->kind = pstrdup(pgb_kind_name(pgb_kind_argument(fcinfo, ARG_KIND)));
 	request->options = pgb_options_to_json(pgb_options_arguments(fcinfo, ARG_LABEL));
-	if (strlen(request->options) >= PGB_OPTIONS_SIZE)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the arguments of this backup are too long"),
-				 errhint("Name tables by patterns or by their schemas.")));
+	pgb_job_check_options(request->options);
 	request->time_zone = PG_ARGISNULL(ARG_TIME_ZONE) ?
 		pstrdup(pg_get_timezone_name(session_timezone)) :
-		pgb_text_argument(fcinfo, ARG_TIME_ZONE, "time_zone");
+		pstrdup(pg_get_timezone_name(pgb_rule_zone(pgb_text_argument(fcinfo, ARG_TIME_ZONE, "time_zone"))));
 	request->on_missed = word_argument(fcinfo, ARG_ON_MISSED, "on_missed", "run_once", "skip");
 	request->on_overlap = word_argument(fcinfo, ARG_ON_OVERLAP, "on_overlap", "skip", "wait");
 	request->retries = pgb_integer_argument(fcinfo, ARG_RETRIES, "retries", 3, 0, MAX_RETRIES);
@@ -217,7 +214,7 @@ write_rule(Writer *writer, const Request *request, bool exists)
 	values[1] = CStringGetTextDatum(request->kind);
 	values[2] = CStringGetTextDatum(request->cron);
 	values[3] = CStringGetTextDatum(request->time_zone);
-	values[4] = CStringGetTextDatum(request->options);
+	values[4] = CStringGetTextDatum(pgb_from_utf8(request->options));
 	values[5] = CStringGetTextDatum(request->on_missed);
 	values[6] = CStringGetTextDatum(request->on_overlap);
 	values[7] = Int32GetDatum(request->retries);
@@ -226,14 +223,15 @@ write_rule(Writer *writer, const Request *request, bool exists)
 	values[10] = TimestampTzGetDatum(request->next_run);
 	if (exists)
 		execute(psprintf("UPDATE %s.pgbackup_schedule_rules SET kind = $2, cron = $3, time_zone = $4,"
-						 " options = $5, on_missed = $6, on_overlap = $7, retries = $8, enabled = $9,"
-						 " role_name = $10, next_run = $11 WHERE name = $1", writer->schema),
+						 " options = $5::pg_catalog.json, on_missed = $6, on_overlap = $7, retries = $8, enabled = $9,"
+						 " role_name = $10, next_run = $11, changed_at = pg_catalog.clock_timestamp() WHERE name = $1", writer->schema),
 				lengthof(types), types, values);
 	else
 		execute(psprintf("INSERT INTO %s.pgbackup_schedule_rules"
 						 " (name, kind, cron, time_zone, options, on_missed, on_overlap, retries,"
-						 " enabled, role_name, next_run)"
-						 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", writer->schema),
+						 " enabled, role_name, next_run, changed_at)"
+						 " VALUES ($1, $2, $3, $4, $5::pg_catalog.json, $6, $7, $8, $9, $10, $11,"
+						 " pg_catalog.clock_timestamp())", writer->schema),
 				lengthof(types), types, values);
 }
 
