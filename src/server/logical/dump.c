@@ -153,7 +153,8 @@ pgb_dump_start(PgbJobRef job, const PgbRunOptions *options, const char *snapshot
 			   const char *directory)
 {
 	StringArray argv = {0};
-	char	   *session_options = psprintf("-c pgbackup.export_job=%s",
+	/* a database may have been given a role for all of its sessions */
+	char	   *session_options = psprintf("-c role=none -c pgbackup.export_job=%s",
 										   pgb_dump_session_token(job));
 
 	add(&argv, program_path("pg_dump"));
