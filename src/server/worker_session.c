@@ -20,6 +20,9 @@
 /* Nobody may hold us up by a lock; and who vacuums a table has it soon. */
 #define LOCK_PATIENCE		"5s"
 
+/* When the extension's tables are altered or dropped, the deadlock's victim is to be us. */
+#define DEADLOCK_PATIENCE	"100ms"
+
 void
 pgb_worker_connect(Oid database)
 {
@@ -45,6 +48,8 @@ pgb_worker_begin(void)
 {
 	StartTransactionCommand();
 	(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_SUSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	(void) set_config_option("deadlock_timeout", DEADLOCK_PATIENCE, PGC_SUSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();

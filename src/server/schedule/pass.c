@@ -39,6 +39,7 @@
 #define AGAIN_AFTER			(INT64CONST(60) * 1000000)
 #define BROKEN_AGAIN_AFTER	(INT64CONST(3600) * 1000000)
 #define SLOT_AGAIN_AFTER	(INT64CONST(10) * 1000000)
+#define MOVED_AGAIN_AFTER	(INT64CONST(1) * 1000000)
 
 typedef struct Pass
 {
@@ -393,6 +394,13 @@ record_broken(Pass *pass, const char *name, const ErrorData *error)
 	remember_failure(pass, name, run_id, &result);
 }
 
+/* Was the extension dropped, or moved to another schema, while we were at work? */
+static bool
+has_moved(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_UNDEFINED_TABLE || sqlerrcode == ERRCODE_UNDEFINED_SCHEMA;
+}
+
 /* A step of the pass; false when it has failed. */
 static bool
 try_step(Pass *pass, void (*step) (Pass *), const char *what)
@@ -406,7 +414,12 @@ try_step(Pass *pass, void (*step) (Pass *), const char *what)
 	}
 	PG_CATCH();
 	{
-		pgb_worker_log(pgb_worker_recover(pass->context), what);
+		ErrorData  *error = pgb_worker_recover(pass->context);
+
+		if (has_moved(error->sqlerrcode))
+			come_again_for_due(pass, MOVED_AGAIN_AFTER);
+		else
+			pgb_worker_log(error, what);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(pass->context);
@@ -465,6 +478,8 @@ deal_with_all(Pass *pass)
 
 		if (error == NULL)
 			continue;
+		if (has_moved(error->sqlerrcode))
+			ReThrowError(error);
 		if (is_passing(error->sqlerrcode))
 		{
 			/* what keeps one from being dealt with is likely to keep the others, too */
