@@ -77,6 +77,20 @@ check_failure_command(char **newval, void **extra, GucSource source)
 	return error == NULL;
 }
 
+/*
+ * Beside the data directory.  The setting refers to its default for as long as the
+ * process lives.
+ */
+static char *
+default_repository(void)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	char	   *path = psprintf("%s-pgbackup", DataDir);
+
+	MemoryContextSwitchTo(old);
+	return path;
+}
+
 void
 pgb_guc_define(void)
 {
@@ -84,7 +98,7 @@ pgb_guc_define(void)
 							   "Directory of the backup repository.",
 							   "Better on another machine's or at least another disk's file system than the data directory.",
 							   &pgb_guc_repository,
-							   psprintf("%s-pgbackup", DataDir),
+							   default_repository(),
 							   PGC_SIGHUP,
 							   0,
 							   check_repository, NULL, NULL);

@@ -8,6 +8,7 @@
 use strict;
 use warnings;
 
+use File::Basename;
 use FindBin;
 use JSON::PP ();
 use List::Util qw(sum0);
@@ -54,7 +55,7 @@ is(globals_of_backup(), globals_of_server(), 'the globals are those of pg_dumpal
 
 # ---- the archive, against the database and against one of pg_dump ----
 
-my $archive = archive_for_stock_pg_restore();
+my $archive = archive_for_stock_pg_restore($folder);
 my $original = plain_dump($node, 'everything', '--create');
 
 $node->command_ok([ 'pg_dump', '--format=directory', '--file', "$scratch/reference", 'everything' ],
@@ -74,9 +75,28 @@ $node->command_ok([ 'pg_restore', '--jobs=2', '--exit-on-error', '--dbname=paral
 	'pg_restore takes the backup with two jobs');
 is_same(plain_dump($node, 'parallel'), plain_dump($node, 'everything'), 'and that is the same');
 
+# ---- rows that go elsewhere ----
+
+# A hash of an enum is another one in another database: pg_dump has the rows of
+# such partitions restored through their parent.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'fine', 'happy', 'very happy');
+CREATE TABLE by_mood (n integer, m mood) PARTITION BY HASH (m);
+CREATE TABLE by_mood_0 PARTITION OF by_mood FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE by_mood_1 PARTITION OF by_mood FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+CREATE TABLE by_mood_2 PARTITION OF by_mood FOR VALUES WITH (MODULUS 3, REMAINDER 2);
+INSERT INTO by_mood SELECT n, (enum_range(NULL::mood))[1 + n % 5] FROM generate_series(1, 1000) n;
+SQL
+my $moods = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
+$node->safe_psql('postgres', 'CREATE DATABASE moods TEMPLATE template0');
+$node->command_ok(
+	[ 'pg_restore', '--exit-on-error', '--dbname=moods', archive_for_stock_pg_restore(backup_folder($node, $moods)) ],
+	'pg_restore takes partitions by the hash of an enum');
+is(table_hash($node, 'moods', 'by_mood'), table_hash($node, 'postgres', 'by_mood'), 'and each row finds its place');
+
 # ---- the program, without the server ----
 
-my $known = $node->safe_psql('postgres', 'SELECT id, tables, raw_bytes, stored_bytes FROM pgbackup_list()');
+my $known = $node->safe_psql('postgres', "SELECT id, tables, raw_bytes, stored_bytes FROM pgbackup_list() WHERE id = '$id'");
 my $repository = '--repository=' . repository($node);
 my @facts = qw(schema name rows raw_bytes stored_bytes file);
 
@@ -90,7 +110,7 @@ is_deeply(
 	[ map { [ @$_{@facts} ] } @{ $shown->{tables} } ],
 	[ map { [ @$_{@facts} ] } @{ $manifest->{tables} } ],
 	'the program shows the tables of the backup');
-command_like([ 'pgbackup', 'show', 'latest', $repository ],
+command_like([ 'pgbackup', 'show', $id, $repository ],
 	qr/^data +long_values +318 .*^kinds +no_columns +1001 /ms, 'the program shows them to people, too');
 
 done_testing();
@@ -210,8 +230,10 @@ sub without_key
 # Since 16 it reads zstd.
 sub archive_for_stock_pg_restore
 {
+	my ($folder) = @_;
+
 	return $folder if $node->pg_version >= 16;
-	return decompress_for_restore($folder, "$scratch/archive");
+	return decompress_for_restore($folder, "$scratch/" . basename($folder));
 }
 
 # Without its head, which has the time, and how files are compressed.

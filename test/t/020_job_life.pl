@@ -267,7 +267,7 @@ $node->append_conf('postgresql.conf', 'max_worker_processes = 3');
 $node->restart;
 leaves_nothing($node, undef, 'no data workers');
 like(slurp_file($node->logfile),
-	qr/LOG:  0 of 2 data workers could be started.*HINT/s, 'which the log tells');
+	qr/LOG:  0 of 1 data workers could be started.*HINT/s, 'which the log tells');
 $id = $node->safe_psql('postgres', 'SELECT pgbackup_run(wait => false, level => 19)');
 wait_for_phase($node, $id, 'exporting tables');
 fails_like($node, 'SELECT pgbackup_run()',
