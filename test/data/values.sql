@@ -35,6 +35,12 @@ INSERT INTO numerics VALUES
 	((repeat('9', 2000) || '.' || repeat('1', 2000))::numeric, 0.1, NULL), (NULL, NULL, NULL);
 INSERT INTO numerics (n) SELECT 1::numeric / n FROM generate_series(1, 50) n;
 INSERT INTO numerics (n) SELECT 10000::numeric ^ n + 1 FROM generate_series(0, 20) n;
+-- digits are stored by four: all beginnings and ends of such groups
+INSERT INTO numerics (n)
+	SELECT (sign || substr('1234567890000098765432100010', 1, before) || '.' || substr('00000000102030405060708090000', start, after))::numeric
+	FROM generate_series(1, 13) before, generate_series(0, 13) after, generate_series(1, 9) start, (VALUES (''), ('-')) s(sign);
+INSERT INTO numerics (n) SELECT ('0.' || repeat('0', zeros) || substr('1230000456', 1, digits))::numeric
+	FROM generate_series(0, 20) zeros, generate_series(1, 10) digits;
 
 CREATE TABLE floats (f4 real, f8 double precision);
 INSERT INTO floats VALUES
@@ -43,6 +49,7 @@ INSERT INTO floats VALUES
 	(0.1, 0.1), (1 / 3::real, 1 / 3::double precision), (16777216, 9007199254740993), (1e15, 1e15), (1e16, 1e16),
 	(123456.7, 123456789012345.67), (1e-4, 1e-4), (1e-5, 1e-5), (NULL, NULL);
 INSERT INTO floats SELECT sqrt(n)::real, exp(n - 500) FROM generate_series(1, 1000) n;
+INSERT INTO floats SELECT n * 1.1::real ^ (n % 400 - 200), n / 7.0::float8 * 10 ^ (n % 40 - 20) FROM generate_series(1, 2000) n;
 
 -- ---------------------------------------------------------------------------
 -- Moments
@@ -111,6 +118,7 @@ INSERT INTO documents VALUES
 INSERT INTO documents (b, j)
 	SELECT jsonb_build_object('id', n, 'tags', array_agg(i), 'text', repeat('ab"\', n)), json_build_object('n', n, 'f', n / 7.0)
 	FROM generate_series(1, 100) n, generate_series(1, 5) i GROUP BY n;
+INSERT INTO documents (b, j) SELECT to_jsonb(t), json_build_object(t, t) FROM texts WHERE t IS NOT NULL;
 
 -- ---------------------------------------------------------------------------
 -- Bits, addresses, shapes, references

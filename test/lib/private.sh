@@ -82,23 +82,6 @@ private_as_user()
 	fi
 }
 
-# A file system that is soon full, and a view of it that is read only, for the tests
-# that need them.  Making one takes root, and more than a container may do.
-private_make_small()
-{
-	local small=$private/small
-
-	mkdir "$small" "$small-readonly"
-	if [ "$(id -u)" -eq 0 ] &&
-		mount -t tmpfs -o size=32m pgbackup-test "$small" 2>/dev/null &&
-		mount --bind "$small" "$small-readonly" &&
-		mount -o remount,bind,ro "$small-readonly"
-	then
-		private_own "$small"
-		export PGBACKUP_TEST_SMALL_FS=$small
-	fi
-}
-
 # Runs a command in the copy of the tree, as the unprivileged user, with an
 # environment that depends on nothing but what is named here.
 private_run()
@@ -133,7 +116,6 @@ private_remove()
 
 	[ -z "$private_group" ] || kill -TERM -- "-$private_group" 2>/dev/null || true
 	private_stop_servers
-	umount --lazy "$private/small-readonly" "$private/small" 2>/dev/null || true
 
 	if [ -n "${KEEP:-}" ]
 	then

@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use PgBackupTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -189,7 +190,7 @@ nothing_left('statement_timeout');
 # ---- damage ----
 
 my ($manifest) = backup_files($node, $id, qr/manifest\.json$/);
-my $dump_id = sub {
+my $file_of = sub {
 	my ($table) = @_;
 	my ($file) = read_file($manifest) =~ /"$table".*?"(\d+\.dat\.zst)"/s;
 	return $file;
@@ -208,7 +209,7 @@ sub damaged
 
 for my $table ('wide', 'generated')
 {
-	my $path = backup_folder($node, $id) . '/' . $dump_id->($table);
+	my $path = backup_folder($node, $id) . '/' . $file_of->($table);
 	my $length = -s $path;
 
 	damaged("$table: a flipped bit in the first frame", $path, sub { flip_bit($_[0], 1000) }, qr/CRC/, $table);
@@ -221,6 +222,33 @@ damaged('a flipped bit in toc.dat', backup_folder($node, $id) . '/toc.dat', sub 
 damaged('no toc.dat', backup_folder($node, $id) . '/toc.dat', sub { unlink $_[0] }, qr/is missing/, 'wide');
 damaged('a manifest that is not JSON', $manifest, sub { write_file($_[0], 'rubbish') }, qr/manifest/, 'wide');
 damaged('a flipped bit in the manifest', $manifest, sub { flip_bit($_[0], 200) }, qr/manifest/, 'wide');
+
+# a manifest that lies, and has a checksum that does not
+sub forge
+{
+	my ($path, $from, $to) = @_;
+	my $text = read_file($path);
+
+	$text =~ s/$from/$to->()/e or die "the manifest has no $from";
+	my ($signed) = $text =~ /^(.*)^  "sha256"/ms;
+	write_file($path, $signed . '  "sha256": "' . sha256_hex($signed) . "\"\n}\n");
+}
+
+for my $table ('wide', 'generated')
+{
+	my $file = $file_of->($table);
+
+	damaged("$table: more rows in the manifest", $manifest,
+		sub { forge($_[0], qr/("name": "$table", "rows": )\d+/, sub { "${1}99999" }) },
+		qr/has 99999 rows of table "public.$table", but 6000\d were loaded/, $table);
+	damaged("$table: more rows in a frame", $manifest,
+		sub { forge($_[0], qr/("name": "\Q$file\E".*?"frames": \[\[\d+,\d+,)\d+/, sub { "${1}7" }) },
+		qr/frame 0 of file "\Q$file\E".*has 7 rows, but \d+ were read/, $table);
+	damaged("$table: no rows in a frame", $manifest,
+		sub { forge($_[0], qr/("name": "\Q$file\E".*?"frames": \[\[\d+,\d+,)\d+/, sub { "${1}0" }) },
+		qr/has 6000\d rows of table "public.$table", but \d+ were loaded/, $table);
+}
+
 is($node->safe_psql('postgres', "SELECT row_count FROM pgbackup_restore_table('wide', '$id')"),
 	60001, 'and undamaged it is staged');
 forget();

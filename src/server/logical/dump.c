@@ -229,7 +229,9 @@ hint_for(const char *words)
 		return "A backup needs two connections: raise max_connections, or wait until other sessions have ended.";
 	if (strstr(words, "connection option") != NULL || strstr(words, "connection info string") != NULL)
 		return "Check pgbackup.conninfo: it holds keywords and values as libpq knows them, such as \"host=/tmp port=5432\".";
-	if (strstr(words, "invalid snapshot identifier") != NULL || strstr(words, PGB_JOB_IS_GONE) != NULL)
+	/* a snapshot that another server does not know, as 15 says it and as later versions do */
+	if (strstr(words, "invalid snapshot identifier") != NULL ||
+		strstr(words, "ERROR:  snapshot \"") != NULL || strstr(words, PGB_JOB_IS_GONE) != NULL)
 		return "Check pgbackup.conninfo: it must lead to this very server.";
 	if (strstr(words, "connection to server") != NULL)
 		return "Set pgbackup.conninfo so that pg_dump can connect to this server as a superuser.";

@@ -230,7 +230,8 @@ pgb_stage_table_entry(PgbStage *stage, PgbTocEntry *entry)
 	List	   *statements;
 	CreateStmt *create;
 	List	   *defaults;
-	List	   *settings;
+	List	   *settings = NIL;
+	ListCell   *lc;
 
 	if (table == NULL)
 		return;
@@ -248,11 +249,10 @@ pgb_stage_table_entry(PgbStage *stage, PgbTocEntry *entry)
 	table->oid = get_relname_relid(table->name, stage->schema_oid);
 	pgb_stage_add_name(stage, entry->schema_name, entry->tag, table->name, table);
 
-	settings = pgb_further_settings(stage, statements, NULL);
-	if (settings != NIL)
-		(void) pgb_stage_try_or_note(stage, WARNING,
-									 pgb_piece(psprintf("a setting of table \"%s\"", table->name),
-											   settings, source));
+	foreach(lc, pgb_further_settings(stage, statements, NULL))
+		settings = lappend(settings, pgb_piece(psprintf("a setting of table \"%s\"", table->name),
+											   list_make1(lfirst(lc)), source));
+	pgb_stage_try_all(stage, WARNING, settings);
 
 	/* a table that inherits has all its defaults in its own entries */
 	if (table->role != PGB_STAGED_SCAFFOLD)
