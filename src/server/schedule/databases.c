@@ -37,6 +37,9 @@
 #define FIRST_PAUSE			(INT64CONST(30) * 1000000)
 #define LONGEST_PAUSE		(INT64CONST(3600) * 1000000)
 
+/* When a pass has waited so long for a worker, the log says why. */
+#define SHORTAGE			(INT64CONST(5) * 1000000)
+
 /* No pass is so long: should one hang, others need its place. */
 #define LONGEST_PASS		(INT64CONST(15) * 60 * 1000000)
 
@@ -60,6 +63,7 @@ typedef struct Pass
 
 static HTAB *databases = NULL;
 static Pass passes[PGB_MAX_PASSES];
+static bool is_short_of_workers = false;	/* and has said so */
 static ProcessUtility_hook_type previous_hook = NULL;
 
 /* ---- the list ---- */
@@ -291,10 +295,21 @@ still_exists(Oid oid)
 	return exists;
 }
 
+/* Not of a moment's shortage, and once of each. */
+static void
+complain_of_shortage(TimestampTz waited)
+{
+	if (is_short_of_workers || waited < SHORTAGE)
+		return;
+	is_short_of_workers = true;
+	ereport(LOG,
+			(errmsg("no background worker is free for the schedules of backups"),
+			 errhint("Raise max_worker_processes.")));
+}
+
 TimestampTz
 pgb_databases_attend(void)
 {
-	static bool complained = false;
 	int			number;
 
 	if (RecoveryInProgress())
@@ -318,14 +333,10 @@ pgb_databases_attend(void)
 		database->since = Min(database->since, now);
 		if (!start_pass(number, database))
 		{
-			if (!complained)
-				ereport(LOG,
-						(errmsg("no background worker is free for the schedules of backups"),
-						 errhint("Raise max_worker_processes.")));
-			complained = true;
-			return GetCurrentTimestamp() + USECS_PER_SEC;
+			complain_of_shortage(now - database->since);
+			return now + USECS_PER_SEC;
 		}
-		complained = false;
+		is_short_of_workers = false;
 	}
 
 	/* the end of a pass wakes us */

@@ -16,6 +16,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "server/arguments.h"
 #include "server/encoding.h"
 #include "server/schedule/history.h"
@@ -144,8 +145,10 @@ typedef struct Writer
 } Writer;
 
 static void
-begin_writing(Writer *writer)
+begin_writing(Writer *writer, const char *function)
 {
+	PreventCommandDuringRecovery(function);
+	PreventCommandIfReadOnly(function);
 	GetUserIdAndSecContext(&writer->user, &writer->security_context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
 						   writer->security_context | SECURITY_LOCAL_USERID_CHANGE);
@@ -244,7 +247,7 @@ pgbackup_schedule(PG_FUNCTION_ARGS)
 
 	pgb_shmem_require();
 	read_request(fcinfo, &request);
-	begin_writing(&writer);
+	begin_writing(&writer, "pgbackup_schedule()");
 	exists = find_rule(&writer, request.name);
 	if (exists && !request.replace)
 		ereport(ERROR,
@@ -268,7 +271,7 @@ pgbackup_unschedule(PG_FUNCTION_ARGS)
 	Writer		writer;
 	bool		exists;
 
-	begin_writing(&writer);
+	begin_writing(&writer, "pgbackup_unschedule()");
 	exists = find_rule(&writer, name);
 	if (exists)
 	{
