@@ -140,6 +140,26 @@ $node->safe_psql('postgres', 'ALTER DATABASE south ALLOW_CONNECTIONS false');
 $node->safe_psql('postgres', 'ALTER DATABASE south ALLOW_CONNECTIONS true');
 like(wait_for_runs($node, 'south', 'two', 2), qr/(succeeded 1 .\n?){2}/, 'a database that is opened is looked at');
 
+# ---- an extension without schedules ----
+
+# Who may create something in its schema makes tables that look like ours.
+$node->safe_psql('postgres', q{CREATE DATABASE early; CREATE ROLE hostile});
+$node->safe_psql('early', q{
+	CREATE EXTENSION pgbackup VERSION '0.1.0';
+	GRANT CREATE ON SCHEMA public TO hostile;
+	SET ROLE hostile;
+	CREATE TABLE pgbackup_schedule_rules (LIKE pg_settings);
+	CREATE TABLE pgbackup_runs (run_id bigserial, kind text, status text, started_at timestamptz, role_name name,
+		backup text, message text, detail text, hint text, finished_at timestamptz, schedule text);
+	CREATE FUNCTION seize() RETURNS trigger LANGUAGE plpgsql AS
+		$$BEGIN ALTER ROLE hostile SUPERUSER; RETURN NEW; END$$;
+	CREATE TRIGGER seize BEFORE INSERT ON pgbackup_runs FOR EACH ROW EXECUTE FUNCTION seize()});
+my $early = -s $node->logfile;
+ok($node->safe_psql('early', 'SELECT pgbackup_run()'), 'version 0.1.0 makes backups');
+is( $node->safe_psql('early', q{SELECT count(*), (SELECT rolsuper FROM pg_roles WHERE rolname = 'hostile') FROM pgbackup_runs}),
+	'0|f', 'and no row in tables that are not its own');
+unlike(slurp_file($node->logfile, $early), qr/ERROR:|recording the/, 'without a word');
+
 # ---- settings of a database ----
 
 $node->safe_psql('postgres', q{
