@@ -229,7 +229,7 @@ hint_for(const char *words)
 	if (strstr(words, "connection option") != NULL || strstr(words, "connection info string") != NULL)
 		return "Check pgbackup.conninfo: it holds keywords and values as libpq knows them, such as \"host=/tmp port=5432\".";
 	/* a snapshot that another server does not know, as 15 says it and as later versions do */
-	if (strstr(words, "SET TRANSACTION SNAPSHOT") != NULL ||
+	if (strstr(words, "invalid snapshot identifier") != NULL ||
 		strstr(words, "ERROR:  snapshot \"") != NULL || strstr(words, PGB_JOB_IS_GONE) != NULL)
 		return "Check pgbackup.conninfo: it must lead to this very server.";
 	if (strstr(words, "connection to server") != NULL)
