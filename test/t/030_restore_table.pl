@@ -406,6 +406,17 @@ for my $table (@newer)
 	forget();
 }
 
+# ---- a publication of all tables ----
+
+$node->append_conf('postgresql.conf', "wal_level = logical\n");
+$node->restart;
+$node->safe_psql('postgres', 'CREATE PUBLICATION everything FOR ALL TABLES');
+($status, $stdout, $stderr) = $node->psql('postgres', "SELECT row_count FROM pgbackup_restore_table('wide')");
+is($stdout, 60001, 'with a publication of all tables');
+like($stderr, qr/WARNING:  publication "everything" contains the staged table/, 'it is warned of');
+forget();
+$node->safe_psql('postgres', 'DROP PUBLICATION everything');
+
 # ---- two at a time ----
 
 # The tables get different names; those of their indexes are for the sessions to sort

@@ -273,6 +273,9 @@ extern void pgb_stage_note(PgbStage *stage, int elevel, const char *format,...) 
 extern void pgb_stage_note_left_out(PgbStage *stage);
 extern void pgb_stage_leave_out(PgbStage *stage, const char *what);
 
+/* Warns of publications that will send the rows elsewhere. */
+extern void pgb_stage_note_publications(PgbStage *stage);
+
 /* Tells the caller. */
 extern void pgb_stage_report(PgbStage *stage);
 
