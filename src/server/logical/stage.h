@@ -229,9 +229,12 @@ extern bool pgb_rewrite_name(const PgbStage *stage, List *name, int trailing);
  * An expression over the columns of one table: whole-row references to it,
  * and regclass constants.
  */
-extern void pgb_rewrite_expression(const PgbStage *stage, const PgbStagedTable *table, Node *expression);
-extern void pgb_rewrite_constraint(const PgbStage *stage, const PgbStagedTable *table, Constraint *constraint);
-extern void pgb_rewrite_index_elements(const PgbStage *stage, const PgbStagedTable *table, List *elements);
+extern void pgb_rewrite_expression(const PgbStage *stage, const PgbStagedTable *table,
+								   Node *expression);
+extern void pgb_rewrite_constraint(const PgbStage *stage, const PgbStagedTable *table,
+								   Constraint *constraint);
+extern void pgb_rewrite_index_elements(const PgbStage *stage, const PgbStagedTable *table,
+									   List *elements);
 
 /* ---- stage_run.c ---- */
 
