@@ -71,6 +71,23 @@ INSERT INTO wide (id, short, body)
 SELECT -1, 'incompressible', string_agg(sha512(n::text::bytea)::text, '') FROM generate_series(1, 50000) n;
 CREATE INDEX wide_short ON wide (short);
 
+-- values that workers parse themselves, and those that they leave to input functions
+CREATE TABLE edges (
+	id integer, small smallint, large bigint, yes boolean, day date, moment timestamp, second timestamp(0),
+	zoned timestamptz, milli timestamptz(3), filler text);
+INSERT INTO edges
+SELECT n, n % 65536 - 32768, (n - 75000) * 12297829382473, n % 3 = 0,
+	date '0001-01-01' + n * 24, timestamp '0001-01-01' + n * 2104567.000001 * interval '1 second', timestamp '1900-01-01' + n * interval '7 hours 1 second',
+	timestamptz '0001-01-01 UTC' + n * 2104567.1234 * interval '1 second', timestamptz '1970-01-01 UTC' + n * interval '1.001 second',
+	md5(n::text)
+FROM generate_series(1, 150000) n;
+INSERT INTO edges VALUES
+	(2147483647, 32767, 9223372036854775807, true, 'infinity', 'infinity', 'infinity', 'infinity', 'infinity'),
+	(-2147483648, -32768, -9223372036854775808, false, '-infinity', '-infinity', '-infinity', '-infinity', '-infinity'),
+	(0, 0, 999999999999999999, NULL, '4713-01-01 BC', '4713-01-01 00:00:00 BC', '0044-03-15 BC', '4713-01-02 00:00:00+00 BC', '0001-01-01 00:00:00+00'),
+	(1, 1, -999999999999999999, NULL, '5874897-12-31', '294276-12-31 23:59:59.999999', '9999-12-31 23:59:59', '294276-12-31 23:59:59.999999+00', '10000-01-01 00:00:00+00'),
+	(2, 2, 1000000000000000000, NULL, '2000-02-29', '2000-02-29 00:00:00.1', '1900-02-28', '2024-02-29 23:59:59.000001+00', NULL);
+
 -- these are left to COPY: a constraint or an expression would run in a worker
 CREATE TABLE constrained (id positive, body text);
 INSERT INTO constrained SELECT n, repeat(md5(n::text), 10) FROM generate_series(1, 60000) n;
@@ -108,6 +125,7 @@ for my $case (
 	[ 'wide', 'SET pgbackup.jobs = 64;', undef, 60001 ],
 	[ 'wide', 'SET max_parallel_workers = 0;', 0, 60001 ],
 	[ 'wide', 'SET default_transaction_isolation = serializable;', 2, 60001 ],
+	[ 'edges', '', 2, 150005 ],
 	[ 'constrained', '', 0, 60000 ],
 	[ 'generated', '', 0, 60000 ],
 	[ 'parted', '', 2, 70000 ])
@@ -387,6 +405,17 @@ for my $table (@newer)
 		table_hash($node, 'postgres', "ONLY $table"), "$table has the rows of the original");
 	forget();
 }
+
+# ---- a publication of all tables ----
+
+$node->append_conf('postgresql.conf', "wal_level = logical\n");
+$node->restart;
+$node->safe_psql('postgres', 'CREATE PUBLICATION everything FOR ALL TABLES');
+($status, $stdout, $stderr) = $node->psql('postgres', "SELECT row_count FROM pgbackup_restore_table('wide')");
+is($stdout, 60001, 'with a publication of all tables');
+like($stderr, qr/WARNING:  publication "everything" contains the staged table/, 'it is warned of');
+forget();
+$node->safe_psql('postgres', 'DROP PUBLICATION everything');
 
 # ---- two at a time ----
 

@@ -238,6 +238,10 @@ hint_for(const char *words)
 	if (strstr(words, "no matching") != NULL || strstr(words, "improper ") != NULL ||
 		strstr(words, "cross-database references") != NULL)
 		return "Check the patterns; they are those of psql's \\d commands, and unquoted names are folded to lower case.";
+	if ((strstr(words, "LOCK TABLE") != NULL && strstr(words, "does not exist") != NULL) ||
+		strstr(words, "could not open relation with OID") != NULL ||
+		strstr(words, "cache lookup failed") != NULL)
+		return "Run the backup again: what it needs was dropped or renamed while it began.";
 	if (strstr(words, "No space left") != NULL)
 		return "Free space in the repository, or point pgbackup.repository to a larger place.";
 	return NULL;

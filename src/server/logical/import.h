@@ -7,6 +7,7 @@
  *	  import_parallel.c    the leader that inserts what workers have parsed
  *	  import_worker.c      a worker: from COPY text to finished tuples
  *	  import_safety.c      may workers parse the rows of this table?
+ *	  import_fields.c      from the fields of a line to the values of a row
  *	  import_source.c      a frame as the input of COPY
  *
  * src/server/logical/import.h
@@ -50,7 +51,7 @@ extern void pgb_import_source_close(PgbImportSource *source);
 extern const PgbFrameList *pgb_import_source_frames(const PgbImportSource *source);
 
 /*
- * COPY of one frame into the relation: then CopyFrom() or NextCopyFrom().
+ * COPY of one frame into the relation: then CopyFrom() or NextCopyFromRawFields().
  * pgb_import_frame_end() checks the number of rows.
  */
 extern CopyFromState pgb_import_frame_begin(PgbImportSource *source, uint32 frame,
@@ -62,6 +63,20 @@ extern void pgb_import_frame_end(PgbImportSource *source, CopyFromState copy, ui
  * makes it the one of a caller and returns the one before.
  */
 extern PgbImportSource *pgb_import_source_select(PgbImportSource *source);
+
+/* ---- import_fields.c ---- */
+
+typedef struct PgbImportFields PgbImportFields;
+
+/* For lines with these columns (NIL: all that are not generated). */
+extern PgbImportFields *pgb_import_fields_create(Relation relation, List *columns);
+
+/*
+ * Fills values and nulls of all columns of the table from the texts of one line (NULL is
+ * null), in the current memory context.  Raises what COPY raises.
+ */
+extern void pgb_import_fields_parse(PgbImportFields *fields, char **texts, int count,
+									Datum *values, bool *nulls);
 
 /* ---- import_safety.c ---- */
 

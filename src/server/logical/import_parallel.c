@@ -49,7 +49,7 @@ typedef struct Workers
 	ParallelContext *pcxt;
 	int			count;
 	shm_mq_handle **queues;
-	uint32		next;			/* in turn */
+	int			next;			/* number of the queue to look at next */
 } Workers;
 
 /* ---- insertion ---- */
@@ -259,9 +259,10 @@ next_batch(Workers *workers, char **batch, Size *length)
 		CHECK_FOR_INTERRUPTS();
 		for (int n = 0; n < workers->count; n++)
 		{
-			uint32		w = workers->next++ % (uint32) workers->count;
+			int			w = workers->next;
 			void	   *data;
 
+			workers->next = (w + 1) % workers->count;
 			if (workers->queues[w] == NULL)
 				continue;
 			switch (shm_mq_receive(workers->queues[w], length, &data, true))

@@ -31,6 +31,7 @@ typedef struct Worker
 	PgbImport	import;
 	PgbImportSource *source;
 	Relation	relation;
+	PgbImportFields *fields;
 
 	EState	   *estate;
 	ResultRelInfo *result;		/* for the checks of a row */
@@ -186,11 +187,17 @@ finish_row(Worker *worker)
 static bool
 next_row(Worker *worker, CopyFromState copy)
 {
+	char	  **texts;
+	int			count;
+
 	CHECK_FOR_INTERRUPTS();
 	MemoryContextReset(worker->row_context);
 	ExecClearTuple(worker->slot);
-	return !worker->detached &&
-		NextCopyFrom(copy, NULL, worker->slot->tts_values, worker->slot->tts_isnull);
+	if (worker->detached || !NextCopyFromRawFields(copy, &texts, &count))
+		return false;
+	pgb_import_fields_parse(worker->fields, texts, count,
+							worker->slot->tts_values, worker->slot->tts_isnull);
+	return true;
 }
 
 static void
@@ -268,6 +275,7 @@ static void
 open_target(Worker *worker, shm_toc *toc)
 {
 	worker->relation = table_open(worker->import.target, AccessShareLock);
+	worker->fields = pgb_import_fields_create(worker->relation, worker->import.columns);
 	worker->estate = CreateExecutorState();
 	worker->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(worker->result, worker->relation, 0, NULL, 0);

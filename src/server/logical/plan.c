@@ -14,6 +14,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
@@ -81,13 +82,12 @@ conditional_tables(void)
 /* ---- one table ---- */
 
 static void
-raise_changed(Relation rel, const char *what)
+raise_changed(const PgbTocEntry *entry, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("table \"%s.%s\" was %s while the backup began",
-					get_namespace_name(RelationGetNamespace(rel)),
-					RelationGetRelationName(rel), what),
+					entry->schema_name, entry->tag, what),
 			 errdetail("The backup's snapshot is older than that, and would miss rows of it."),
 			 errhint("Run the backup again.")));
 }
@@ -98,7 +98,7 @@ raise_changed(Relation rel, const char *what)
  * the snapshot.  It has another file than the snapshot's pg_class says.
  */
 static void
-check_not_rewritten(Relation rel, Relation pg_class)
+check_not_rewritten(Relation rel, const PgbTocEntry *entry, Relation pg_class)
 {
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -113,7 +113,59 @@ check_not_rewritten(Relation rel, Relation pg_class)
 		((Form_pg_class) GETSTRUCT(tuple))->relfilenode == pgb_relation_filenode(rel);
 	systable_endscan(scan);
 	if (!same)
-		raise_changed(rel, "truncated or rewritten");
+		raise_changed(entry, "truncated or rewritten");
+}
+
+/* pg_dump locks and copies by name, and we by OID: it must be the same table. */
+static void
+check_not_renamed(Relation rel, const PgbTocEntry *entry)
+{
+	char	   *schema_name = get_namespace_name(RelationGetNamespace(rel));
+
+	if (strcmp(RelationGetRelationName(rel), entry->tag) != 0 ||
+		schema_name == NULL || strcmp(schema_name, entry->schema_name) != 0)
+		raise_changed(entry, "renamed or moved");
+}
+
+/*
+ * A column that was dropped and added again has the same name, but not the same
+ * values; one whose type was changed without rewriting the table may look
+ * different.
+ */
+static void
+check_not_altered(Relation rel, const PgbTocEntry *entry)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	Relation	pg_attribute = table_open(AttributeRelationId, AccessShareLock);
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			count = 0;
+	bool		same = true;
+
+	ScanKeyInit(&key[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationGetRelid(rel)));
+	ScanKeyInit(&key[1], Anum_pg_attribute_attnum, BTGreaterStrategyNumber, F_INT2GT,
+				Int16GetDatum(0));
+	scan = systable_beginscan(pg_attribute, AttributeRelidNumIndexId, true, GetActiveSnapshot(),
+							  2, key);
+	while (same && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_attribute then = (Form_pg_attribute) GETSTRUCT(tuple);
+		Form_pg_attribute now;
+
+		if (++count > desc->natts || then->attnum != count)
+			break;
+		now = TupleDescAttr(desc, count - 1);
+		same = then->attisdropped == now->attisdropped &&
+			then->atttypid == now->atttypid &&
+			then->attgenerated == now->attgenerated &&
+			strcmp(NameStr(then->attname), NameStr(now->attname)) == 0;
+	}
+	systable_endscan(scan);
+	table_close(pg_attribute, AccessShareLock);
+	if (!same || count != desc->natts)
+		raise_changed(entry, "altered");
 }
 
 /* The archive's columns must be those that we are going to write. */
@@ -139,11 +191,11 @@ check_columns(Relation rel, const PgbTocEntry *entry)
 		if (!pgb_rowtext_has_column(attribute))
 			continue;
 		if (next == NULL || strcmp(strVal(lfirst(next)), NameStr(attribute->attname)) != 0)
-			raise_changed(rel, "altered");
+			raise_changed(entry, "altered");
 		next = lnext(copy->attlist, next);
 	}
 	if (next != NULL)
-		raise_changed(rel, "altered");
+		raise_changed(entry, "altered");
 }
 
 static uint64
@@ -169,17 +221,15 @@ plan_table(PgbPlanTable *table, PgbTocEntry *entry, List *conditional, Relation 
 	LockRelationOid(entry->oid, AccessShareLock);
 	rel = try_relation_open(entry->oid, NoLock);
 	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("table \"%s.%s\" was dropped while the backup began",
-						entry->schema_name, entry->tag),
-				 errhint("Run the backup again.")));
-	check_not_rewritten(rel, pg_class);
+		raise_changed(entry, "dropped");
+	check_not_rewritten(rel, entry, pg_class);
+	check_not_renamed(rel, entry);
 	if (!pgb_export_takes(rel) || list_member_oid(conditional, entry->oid))
 	{
 		relation_close(rel, NoLock);
 		return false;
 	}
+	check_not_altered(rel, entry);
 	check_columns(rel, entry);
 
 	table->entry = entry;

@@ -135,6 +135,7 @@ stage_table(PgbStage *stage)
 	pgb_stage_names_init(stage);
 	stage_as_owner(stage);
 	pgb_stage_note_left_out(stage);
+	pgb_stage_note_publications(stage);
 	AtEOXact_GUC(true, settings);
 
 	error_context_stack = callback.previous;

@@ -229,9 +229,12 @@ extern bool pgb_rewrite_name(const PgbStage *stage, List *name, int trailing);
  * An expression over the columns of one table: whole-row references to it,
  * and regclass constants.
  */
-extern void pgb_rewrite_expression(const PgbStage *stage, const PgbStagedTable *table, Node *expression);
-extern void pgb_rewrite_constraint(const PgbStage *stage, const PgbStagedTable *table, Constraint *constraint);
-extern void pgb_rewrite_index_elements(const PgbStage *stage, const PgbStagedTable *table, List *elements);
+extern void pgb_rewrite_expression(const PgbStage *stage, const PgbStagedTable *table,
+								   Node *expression);
+extern void pgb_rewrite_constraint(const PgbStage *stage, const PgbStagedTable *table,
+								   Constraint *constraint);
+extern void pgb_rewrite_index_elements(const PgbStage *stage, const PgbStagedTable *table,
+									   List *elements);
 
 /* ---- stage_run.c ---- */
 
@@ -272,6 +275,9 @@ extern void pgb_stage_note(PgbStage *stage, int elevel, const char *format,...) 
 /* Names what belongs to the tables and does not come along. */
 extern void pgb_stage_note_left_out(PgbStage *stage);
 extern void pgb_stage_leave_out(PgbStage *stage, const char *what);
+
+/* Warns of publications that will send the rows elsewhere. */
+extern void pgb_stage_note_publications(PgbStage *stage);
 
 /* Tells the caller. */
 extern void pgb_stage_report(PgbStage *stage);

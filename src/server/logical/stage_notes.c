@@ -12,8 +12,12 @@
  */
 #include "port/port.h"
 
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_publication.h"
 #include "nodes/value.h"
 #include "server/logical/stage.h"
+#include "utils/lsyscache.h"
 
 typedef struct Note
 {
@@ -171,6 +175,25 @@ pgb_stage_note_left_out(PgbStage *stage)
 	foreach(lc, stage->left_out)
 		appendStringInfo(&text, "%s%s", text.len > 0 ? "; " : "", strVal(lfirst(lc)));
 	pgb_stage_note(stage, NOTICE, "left out: %s", text.data);
+}
+
+/*
+ * Subscribers of such a publication get the rows, and stop if they have no such table.
+ */
+void
+pgb_stage_note_publications(PgbStage *stage)
+{
+	ListCell   *lc;
+
+	if (!XLogLogicalInfoActive() ||
+		get_rel_persistence(stage->root->oid) != RELPERSISTENCE_PERMANENT)
+		return;
+
+	foreach(lc, list_concat_unique_oid(GetAllTablesPublications(),
+									   GetSchemaPublications(stage->schema_oid)))
+		pgb_stage_note(stage, WARNING, "publication \"%s\" contains the staged table: "
+					   "its rows go to the subscribers with the commit",
+					   get_publication_name(lfirst_oid(lc), false));
 }
 
 void

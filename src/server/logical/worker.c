@@ -178,7 +178,10 @@ export_range(Exporter *exporter, int number, BlockNumber start, BlockNumber end,
 	note_progress(exporter, table, &noted, end);
 }
 
-/* A row of many megabytes leaves buffers behind that are not kept for the next table. */
+/*
+ * A row of many megabytes leaves buffers behind that are not kept for the next
+ * table.  To be called in the context where the exporter lives, not in a table's.
+ */
 static void
 renew_batch(Exporter *exporter)
 {
@@ -236,7 +239,6 @@ export_table(Exporter *exporter, int number, BlockNumber first_block)
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);	/* the leader keeps its lock anyway */
-	renew_batch(exporter);
 }
 
 static void
@@ -267,6 +269,7 @@ export_all(Exporter *exporter)
 		export_table(exporter, number, (BlockNumber) block);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(table_context);
+		renew_batch(exporter);
 	}
 }
 
