@@ -94,24 +94,16 @@ name_argument(FunctionCallInfo fcinfo)
 	return name;
 }
 
-/* Its next moment, which there must be. */
+/* There is one: what never comes is refused by the parser. */
 static TimestampTz
 first_moment(const Request *request)
 {
 	PgbRule		rule = {0};
-	int64		next;
 
 	pgb_cron_parse(request->cron, &rule.cron);
 	rule.offset = pgb_zone_offset;
 	rule.zone = pgb_rule_zone(request->time_zone);
-	next = pgb_rule_next(&rule, GetCurrentTimestamp());
-	if (next == PGB_NEVER)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cron expression \"%s\" names a day that never comes", request->cron),
-				 errdetail("No month that it names has such a day."),
-				 errhint("The last day of each month is \"L\" in the third field.")));
-	return next;
+	return pgb_rule_next(&rule, GetCurrentTimestamp());
 }
 
 static void
