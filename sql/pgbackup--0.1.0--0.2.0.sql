@@ -53,6 +53,7 @@ COMMENT ON TABLE pgbackup_runs
 IS 'a row for each run of a backup of this database, also for those that did not happen';
 COMMENT ON COLUMN pgbackup_runs.schedule IS 'name of the schedule; null for pgbackup_run()';
 COMMENT ON COLUMN pgbackup_runs.attempt IS '1, and one more for each retry';
+COMMENT ON SEQUENCE pgbackup_runs_run_id_seq IS 'numbers of the rows of pgbackup_runs';
 COMMENT ON COLUMN pgbackup_runs.missed IS 'moments that passed without a run of their own';
 COMMENT ON COLUMN pgbackup_runs.due_at IS 'the moment that the schedule named';
 
