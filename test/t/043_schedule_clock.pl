@@ -1,11 +1,11 @@
 #
-# 033_schedule_clock.pl
+# 043_schedule_clock.pl
 #	  Schedules while the clock is set: both changes of daylight saving, and clocks that
 #	  were wrong.
 #
 # The server runs with a clock of the test's own: see test/lib/clock.c.
 #
-# test/t/033_schedule_clock.pl
+# test/t/043_schedule_clock.pl
 #
 use strict;
 use warnings;

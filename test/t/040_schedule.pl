@@ -1,8 +1,8 @@
 #
-# 030_schedule.pl
+# 040_schedule.pl
 #	  Schedules in several databases: they run, and what is changed counts at once.
 #
-# test/t/030_schedule.pl
+# test/t/040_schedule.pl
 #
 use strict;
 use warnings;

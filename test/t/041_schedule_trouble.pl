@@ -1,8 +1,8 @@
 #
-# 031_schedule_trouble.pl
+# 041_schedule_trouble.pl
 #	  What may go wrong with a schedule is a row, and holds up no other schedule.
 #
-# test/t/031_schedule_trouble.pl
+# test/t/041_schedule_trouble.pl
 #
 use strict;
 use warnings;

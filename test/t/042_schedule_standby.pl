@@ -1,8 +1,8 @@
 #
-# 032_schedule_standby.pl
+# 042_schedule_standby.pl
 #	  On a standby nothing runs and nothing fails; after promotion the schedules go on.
 #
-# test/t/032_schedule_standby.pl
+# test/t/042_schedule_standby.pl
 #
 use strict;
 use warnings;
