@@ -16,6 +16,7 @@
 
 #include "access/xlog.h"
 #include "server/guc.h"
+#include "server/schedule/failure.h"
 #include "utils/guc.h"
 
 char	   *pgb_guc_repository = NULL;
@@ -23,6 +24,8 @@ int			pgb_guc_jobs = 2;
 int			pgb_guc_compression_level = 1;
 char	   *pgb_guc_conninfo = NULL;
 char	   *pgb_guc_bin_directory = NULL;
+int			pgb_guc_history_days = 90;
+char	   *pgb_guc_on_failure_command = NULL;
 char	   *pgb_guc_export_job = NULL;
 
 static bool
@@ -62,6 +65,16 @@ check_conninfo(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static bool
+check_failure_command(char **newval, void **extra, GucSource source)
+{
+	const char *error = pgb_failure_command_error(*newval);
+
+	if (error != NULL)
+		GUC_check_errdetail("%s", error);
+	return error == NULL;
 }
 
 /*
@@ -126,6 +139,25 @@ pgb_guc_define(void)
 							   PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY,
 							   check_absolute_path, NULL, NULL);
+
+	DefineCustomIntVariable("pgbackup.history_days",
+							"Days for which the rows of pgbackup_runs are kept.",
+							"-1 keeps them for ever.",
+							&pgb_guc_history_days,
+							90, -1, 36500,
+							PGC_SIGHUP,
+							0,
+							NULL, NULL, NULL);
+
+	DefineCustomStringVariable("pgbackup.on_failure_command",
+							   "Shell command that is run when a backup has failed.",
+							   "%d is the database, %s the schedule, %b the backup, %r the number of the run, %m the message; "
+							   "each comes quoted for the shell.",
+							   &pgb_guc_on_failure_command,
+							   "",
+							   PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY,
+							   check_failure_command, NULL, NULL);
 
 	/* how the session of pg_dump finds its job: see logical/dump_session.c */
 	DefineCustomStringVariable("pgbackup.export_job",

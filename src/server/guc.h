@@ -17,6 +17,8 @@ extern int	pgb_guc_jobs;
 extern int	pgb_guc_compression_level;
 extern char *pgb_guc_conninfo;
 extern char *pgb_guc_bin_directory;
+extern int	pgb_guc_history_days;	/* -1: for ever */
+extern char *pgb_guc_on_failure_command;
 extern char *pgb_guc_export_job;
 
 extern void pgb_guc_define(void);

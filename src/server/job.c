@@ -17,16 +17,25 @@
 
 #include "access/xact.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
+#include "server/board.h"
 #include "server/compat.h"
 #include "server/job.h"
 #include "server/logical/export.h"
+#include "server/schedule/failure.h"
+#include "server/schedule/history.h"
+#include "server/worker_session.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
-#include "utils/guc.h"
+
+/* An end that cannot be recorded, for somebody has locked the history, is tried again. */
+#define END_ATTEMPTS		6
 
 static PgbJobRef my_job;
+static Oid	my_database;
+static bool is_finished = false;
 static PgbExport *my_export = NULL;
 
 void
@@ -52,15 +61,23 @@ clean_up(int code, Datum arg)
 		pgb_export_cleanup(my_export);
 }
 
-/*
- * The worker ends: before the end of its job only if it was told to.  This does
- * nothing after another result.
- */
+/* Who waits gets the result, and the schedules can look at what the history says. */
+static void
+finish(const PgbJobResult *result)
+{
+	pgb_job_finish(my_job, result);
+	is_finished = true;
+	pgb_board_mark_changed(my_database);
+}
+
+/* The worker ends: before the end of its job only if it was told to. */
 static void
 end_job(int code, Datum arg)
 {
 	PgbJobResult result;
 
+	if (is_finished)
+		return;
 	memset(&result, 0, sizeof(result));
 	result.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN;
 	strlcpy(result.message, "the backup was terminated", sizeof(result.message));
@@ -68,7 +85,7 @@ end_job(int code, Datum arg)
 			sizeof(result.detail));
 	strlcpy(result.hint, "Nothing of it is left in the repository. The server's log tells why.",
 			sizeof(result.hint));
-	pgb_job_finish(my_job, &result);
+	finish(&result);
 }
 
 static void
@@ -91,15 +108,87 @@ result_of_error(PgbJobResult *result, const ErrorData *error)
 	copy_text(result->hint, sizeof(result->hint), error->hint);
 }
 
+/* A history that cannot be written changes nothing of how the backup goes. */
+static void
+record_begin(MemoryContext context)
+{
+	PG_TRY();
+	{
+		pgb_history_begin(my_job);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = pgb_worker_recover(context);
+
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
+		pgb_worker_log(error, "recording the begin of a backup");
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+}
+
+static bool
+try_to_record_end(const PgbJobResult *result, char **schedule, MemoryContext context)
+{
+	volatile bool recorded = false;
+
+	PG_TRY();
+	{
+		*schedule = pgb_history_end(my_job, result);
+		recorded = true;
+	}
+	PG_CATCH();
+	{
+		pgb_worker_log(pgb_worker_recover(context), "recording the end of a backup");
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	return recorded;
+}
+
+/* Cancelling does not help any more: that, too, would only be an attempt. */
+static char *
+record_end(PgbJobResult *result, MemoryContext context)
+{
+	char	   *schedule = NULL;
+
+	(void) pgb_job_backup_id(my_job, result->backup_id);
+	for (int i = 0; i < END_ATTEMPTS; i++)
+	{
+		if (try_to_record_end(result, &schedule, context))
+			break;
+	}
+	return schedule;
+}
+
+static void
+tell_of_failure(const char *schedule, int64 run_id, const PgbJobResult *result,
+				MemoryContext context)
+{
+	PG_TRY();
+	{
+		pgb_run_failure_command(schedule, run_id, result);
+	}
+	PG_CATCH();
+	{
+		pgb_worker_log(pgb_worker_recover(context), "pgbackup.on_failure_command");
+	}
+	PG_END_TRY();
+}
+
 /* Runs the job and catches how it ends. */
 static void
 run_job(PgbKind kind, char *json, MemoryContext context)
 {
 	PgbJobResult result;
+	char	   *schedule;
+	int64		run_id;
 
 	memset(&result, 0, sizeof(result));
 	PG_TRY();
 	{
+		record_begin(context);
 		if (pgb_job_cancel_requested(my_job))
 			ereport(ERROR,
 					(errcode(ERRCODE_QUERY_CANCELED),
@@ -126,7 +215,12 @@ run_job(PgbKind kind, char *json, MemoryContext context)
 	}
 	PG_END_TRY();
 
-	pgb_job_finish(my_job, &result);
+	MemoryContextSwitchTo(context);
+	schedule = record_end(&result, context);
+	run_id = pgb_job_run_id(my_job);
+	finish(&result);
+	if (!result.succeeded && result.sqlerrcode != ERRCODE_QUERY_CANCELED)
+		tell_of_failure(schedule, run_id, &result, context);
 }
 
 void
@@ -134,7 +228,6 @@ pgb_job_main(Datum arg)
 {
 	MemoryContext context;
 	PgbKind		kind;
-	Oid			database;
 	char	   *json;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
@@ -149,13 +242,13 @@ pgb_job_main(Datum arg)
 	MemoryContextSwitchTo(context);
 
 	/* registered before the connection's callbacks, hence run after them */
-	if (!pgb_job_claim(my_job, &kind, &database, &json))
+	if (!pgb_job_claim(my_job, &kind, &my_database, &json))
 		proc_exit(0);
 	before_shmem_exit(end_job, (Datum) 0);
 	before_shmem_exit(clean_up, (Datum) 0); /* before that, and apart: it might fail */
 	BackgroundWorkerUnblockSignals();
 
-	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	pgb_worker_connect(my_database);
 	MemoryContextSwitchTo(context);
 	run_job(kind, json, context);
 	proc_exit(0);

@@ -10,9 +10,11 @@
 #include "port/port.h"
 
 #include "fmgr.h"
+#include "server/board.h"
 #include "server/guc.h"
 #include "server/launcher.h"
 #include "server/logical/dump_session.h"
+#include "server/schedule/databases.h"
 #include "server/shmem.h"
 
 PG_MODULE_MAGIC;
@@ -29,6 +31,8 @@ _PG_init(void)
 		return;
 
 	pgb_shmem_install();
+	pgb_board_install();
 	pgb_dump_session_install();
+	pgb_databases_install();
 	pgb_launcher_register();
 }

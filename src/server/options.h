@@ -13,6 +13,7 @@
 #define PGB_OPTIONS_H
 
 #include "nodes/pg_list.h"
+#include "repo/layout.h"
 
 typedef enum PgbContent
 {

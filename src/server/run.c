@@ -13,10 +13,9 @@
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "funcapi.h"
+#include "server/arguments.h"
 #include "server/compat.h"
 #include "server/encoding.h"
-#include "server/guc.h"
-#include "server/options.h"
 #include "server/shmem.h"
 #include "storage/ipc.h"
 #include "utils/acl.h"
@@ -24,8 +23,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
-
-#define MAX_LABEL_LENGTH	1000
 
 /* How often one who waits looks whether his own locks are what the job waits for. */
 #define FIRST_LOCK_CHECK_MS	100
@@ -40,100 +37,6 @@
 PG_FUNCTION_INFO_V1(pgbackup_run);
 PG_FUNCTION_INFO_V1(pgbackup_cancel);
 PG_FUNCTION_INFO_V1(pgbackup_progress);
-
-/* ---- arguments ---- */
-
-static char *
-text_argument(FunctionCallInfo fcinfo, int number, const char *name)
-{
-	if (PG_ARGISNULL(number))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(number));
-}
-
-static List *
-list_argument(FunctionCallInfo fcinfo, int number, const char *name)
-{
-	ArrayType  *array;
-	Datum	   *values;
-	bool	   *nulls;
-	int			count;
-	List	   *list = NIL;
-
-	if (PG_ARGISNULL(number))
-		return NIL;
-	array = PG_GETARG_ARRAYTYPE_P(number);
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
-	for (int i = 0; i < count; i++)
-	{
-		char	   *value;
-
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" must not contain nulls", name)));
-		value = TextDatumGetCString(values[i]);
-		if (value[0] == '\0')
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"%s\" must not contain empty patterns", name)));
-		list = lappend(list, value);
-	}
-	return list;
-}
-
-static int
-integer_argument(FunctionCallInfo fcinfo, int number, const char *name,
-				 int fallback, int min, int max)
-{
-	int			value;
-
-	if (PG_ARGISNULL(number))
-		return fallback;
-	value = PG_GETARG_INT32(number);
-	if (value < min || value > max)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" is out of range: %d", name, value),
-				 errhint("It is from %d to %d.", min, max)));
-	return value;
-}
-
-static char *
-label_argument(FunctionCallInfo fcinfo, int number)
-{
-	char	   *label;
-
-	if (PG_ARGISNULL(number))
-		return NULL;
-	label = text_argument(fcinfo, number, "label");
-	if (strlen(label) > MAX_LABEL_LENGTH)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the label is too long"),
-				 errdetail("It has %zu bytes, and at most %d are possible.",
-						   strlen(label), MAX_LABEL_LENGTH)));
-	return label;
-}
-
-static PgbRunOptions *
-options_argument(FunctionCallInfo fcinfo)
-{
-	PgbRunOptions *options = palloc0(sizeof(PgbRunOptions));
-
-	options->label = label_argument(fcinfo, 1);
-	options->schemas = list_argument(fcinfo, 2, "schemas");
-	options->tables = list_argument(fcinfo, 3, "tables");
-	options->exclude_schemas = list_argument(fcinfo, 4, "exclude_schemas");
-	options->exclude_tables = list_argument(fcinfo, 5, "exclude_tables");
-	options->exclude_table_data = list_argument(fcinfo, 6, "exclude_table_data");
-	options->content = pgb_content_from_text(text_argument(fcinfo, 7, "content"));
-	options->jobs = integer_argument(fcinfo, 8, "jobs", pgb_guc_jobs, 1, 64);
-	options->level = integer_argument(fcinfo, 9, "level", pgb_guc_compression_level, -7, 19);
-	return options;
-}
 
 /* ---- waiting for the job ---- */
 
@@ -276,16 +179,11 @@ pgbackup_run(PG_FUNCTION_ARGS)
 	char	   *id;
 
 	pgb_shmem_require();
-	kind = pgb_kind_from_text(text_argument(fcinfo, 0, "kind"));
-	if (kind != PGB_LOGICAL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("backups of kind \"%s\" are not implemented yet", pgb_kind_name(kind)),
-				 errhint("This version makes backups of kind \"logical\".")));
-	options = options_argument(fcinfo);
+	kind = pgb_kind_argument(fcinfo, 0);
+	options = pgb_options_arguments(fcinfo, 1);
 	wait = PG_ARGISNULL(10) || PG_GETARG_BOOL(10);
 
-	job = pgb_job_request(kind, MyDatabaseId, GetUserId(), pgb_options_to_json(options));
+	job = pgb_job_request(kind, GetUserId(), pgb_options_to_json(options));
 	PG_ENSURE_ERROR_CLEANUP(stop_job, PointerGetDatum(&job));
 	{
 		id = wait_for_job(job, wait);

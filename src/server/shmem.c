@@ -16,6 +16,7 @@
 #include <signal.h>
 
 #include "common/hashfn.h"
+#include "miscadmin.h"
 #include "server/compat.h"
 #include "server/shmem.h"
 #include "storage/condition_variable.h"
@@ -29,6 +30,7 @@
 typedef enum JobState
 {
 	JOB_FREE,
+	JOB_RESERVED,				/* by a pass that is about to request it */
 	JOB_REQUESTED,				/* by a backend */
 	JOB_STARTING,				/* the launcher has registered its worker */
 	JOB_RUNNING,				/* its worker has claimed it */
@@ -42,6 +44,7 @@ typedef struct Job
 	PgbKind		kind;
 	Oid			database;
 	Oid			role;			/* who asked for it */
+	int64		run_id;			/* its row in pgbackup_runs; 0: none yet */
 	bool		forgotten;		/* nobody will take the result */
 	bool		cancel_requested;
 	PGPROC	   *proc;			/* of its worker: leader of the lock group */
@@ -186,13 +189,9 @@ wake_launcher(void)
 
 /* ---- a backend ---- */
 
-PgbJobRef
-pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options)
+void
+pgb_job_check_options(const char *options)
 {
-	Job		   *job = NULL;
-	PgbJobRef	ref;
-	TimestampTz now = GetCurrentTimestamp();
-
 	if (strlen(options) >= PGB_OPTIONS_SIZE)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -200,35 +199,49 @@ pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options)
 				 errdetail("They take %zu bytes, and at most %d are possible.",
 						   strlen(options), PGB_OPTIONS_SIZE - 1),
 				 errhint("Name tables by patterns or by their schemas.")));
+}
+
+bool
+pgb_job_reserve(PgbJobRef *ref)
+{
+	bool		found = false;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < PGB_MAX_JOBS && job == NULL; i++)
+	for (int i = 0; i < PGB_MAX_JOBS && !found; i++)
 	{
-		if (shared->jobs[i].state == JOB_FREE)
+		Job		   *job = &shared->jobs[i];
+
+		if (job->state == JOB_FREE)
 		{
-			job = &shared->jobs[i];
 			job->serial = ++shared->last_serial;
-			ref = job_ref(i);
+			job->run_id = 0;
+			job->pid = 0;
+			job->proc = NULL;
+			job->backup_id[0] = '\0';
+			job->state = JOB_RESERVED;
+			*ref = job_ref(i);
+			found = true;
 		}
 	}
-	if (job == NULL)
-	{
-		LWLockRelease(shared->lock);
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many backups are running"),
-				 errdetail("At most %d can run at the same time.", PGB_MAX_JOBS),
-				 errhint("Wait for one to end; the view pgbackup_progress shows them.")));
-	}
+	LWLockRelease(shared->lock);
+	return found;
+}
 
+/* Asks for the job of a reserved slot, which is that of this process. */
+static void
+request_job(PgbJobRef ref, PgbKind kind, Oid role, const char *options, int64 run_id, bool forgotten)
+{
+	Job		   *job = &shared->jobs[ref.slot];
+	TimestampTz now = GetCurrentTimestamp();
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	Assert(job->state == JOB_RESERVED && job->serial == ref.serial);
 	job->kind = kind;
-	job->database = database;
+	job->database = MyDatabaseId;
 	job->role = role;
-	job->forgotten = false;
+	job->run_id = run_id;
+	job->forgotten = forgotten;
 	job->cancel_requested = false;
-	job->proc = NULL;
-	job->pid = 0;
-	job->backup_id[0] = '\0';
 	strlcpy(job->options, options, PGB_OPTIONS_SIZE);
 	job->dump_state = PGB_DUMP_ABSENT;
 	job->dump_pid = 0;
@@ -246,6 +259,27 @@ pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options)
 	job->state = JOB_REQUESTED;
 	wake_launcher();
 	LWLockRelease(shared->lock);
+}
+
+void
+pgb_job_request_reserved(PgbJobRef ref, PgbKind kind, Oid role, const char *options, int64 run_id)
+{
+	request_job(ref, kind, role, options, run_id, true);
+}
+
+PgbJobRef
+pgb_job_request(PgbKind kind, Oid role, const char *options)
+{
+	PgbJobRef	ref;
+
+	pgb_job_check_options(options);
+	if (!pgb_job_reserve(&ref))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("too many backups are running"),
+				 errdetail("At most %d can run at the same time.", PGB_MAX_JOBS),
+				 errhint("Wait for one to end; the view pgbackup_progress shows them.")));
+	request_job(ref, kind, role, options, 0, false);
 	return ref;
 }
 
@@ -341,7 +375,8 @@ pgb_job_forget(PgbJobRef ref)
 	job = find_job(ref);
 	if (job != NULL)
 	{
-		if (job->state == JOB_FINISHED || job->state == JOB_REQUESTED)
+		if (job->state == JOB_FINISHED || job->state == JOB_RESERVED ||
+			(job->state == JOB_REQUESTED && job->cancel_requested))
 			job->state = JOB_FREE;
 		else
 			job->forgotten = true;
@@ -384,6 +419,23 @@ pgb_job_find(const char *backup_id, PgbJobRef *ref, Oid *role)
 			*role = job->role;
 			found = true;
 		}
+	}
+	LWLockRelease(shared->lock);
+	return found;
+}
+
+bool
+pgb_job_run_is_live(Oid database, int64 run_id)
+{
+	bool		found = false;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	for (int i = 0; i < PGB_MAX_JOBS && !found; i++)
+	{
+		Job		   *job = &shared->jobs[i];
+
+		found = (job->state != JOB_FREE && job->state != JOB_FINISHED &&
+				 job->database == database && job->run_id == run_id);
 	}
 	LWLockRelease(shared->lock);
 	return found;
@@ -447,7 +499,7 @@ pgb_launcher_attach(void)
 }
 
 bool
-pgb_job_next_request(PgbJobRef *ref)
+pgb_job_next_request(PgbJobRef *ref, Oid *database)
 {
 	bool		found = false;
 
@@ -458,6 +510,7 @@ pgb_job_next_request(PgbJobRef *ref)
 		{
 			shared->jobs[i].state = JOB_STARTING;
 			*ref = job_ref(i);
+			*database = shared->jobs[i].database;
 			found = true;
 		}
 	}
@@ -478,9 +531,30 @@ finish_job(Job *job, const PgbJobResult *result)
 }
 
 void
+pgb_launcher_wake(void)
+{
+	LWLockAcquire(shared->lock, LW_SHARED);
+	wake_launcher();
+	LWLockRelease(shared->lock);
+}
+
+void
+pgb_job_postpone(PgbJobRef ref)
+{
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	job = find_job(ref);
+	if (job != NULL && job->state == JOB_STARTING)
+		job->state = JOB_REQUESTED;
+	LWLockRelease(shared->lock);
+}
+
+bool
 pgb_job_start_failed(PgbJobRef ref, int sqlerrcode, const char *message, const char *hint)
 {
 	Job		   *job;
+	bool		unclaimed;
 	PgbJobResult result;
 
 	memset(&result, 0, sizeof(result));
@@ -490,9 +564,11 @@ pgb_job_start_failed(PgbJobRef ref, int sqlerrcode, const char *message, const c
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	job = find_job(ref);
-	if (job != NULL && job->state == JOB_STARTING)
+	unclaimed = (job != NULL && job->state == JOB_STARTING);
+	if (unclaimed)
 		finish_job(job, &result);
 	LWLockRelease(shared->lock);
+	return unclaimed;
 }
 
 /* ---- the job's worker ---- */
@@ -533,6 +609,47 @@ pgb_job_set_backup_id(PgbJobRef ref, const char *id)
 		strlcpy(job->backup_id, id, PGB_ID_SIZE);
 		ConditionVariableBroadcast(&job->changed);
 	}
+	LWLockRelease(shared->lock);
+}
+
+bool
+pgb_job_describe(PgbJobRef ref, PgbKind *kind, Oid *role)
+{
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	job = find_job(ref);
+	if (job != NULL)
+	{
+		*kind = job->kind;
+		*role = job->role;
+	}
+	LWLockRelease(shared->lock);
+	return job != NULL;
+}
+
+int64
+pgb_job_run_id(PgbJobRef ref)
+{
+	Job		   *job;
+	int64		run_id;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	job = find_job(ref);
+	run_id = (job == NULL) ? 0 : job->run_id;
+	LWLockRelease(shared->lock);
+	return run_id;
+}
+
+void
+pgb_job_set_run_id(PgbJobRef ref, int64 run_id)
+{
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	job = find_job(ref);
+	if (job != NULL)
+		job->run_id = run_id;
 	LWLockRelease(shared->lock);
 }
 

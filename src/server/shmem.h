@@ -96,11 +96,24 @@ extern void pgb_shmem_require(void);
 /* ---- a backend ---- */
 
 /*
- * Requests a job in a database.  Raises ERRCODE_CONFIGURATION_LIMIT_EXCEEDED
+ * Requests a job in this database.  Raises ERRCODE_CONFIGURATION_LIMIT_EXCEEDED
  * when all slots are taken, ERRCODE_PROGRAM_LIMIT_EXCEEDED when the options are
  * too long.
  */
-extern PgbJobRef pgb_job_request(PgbKind kind, Oid database, Oid role, const char *options);
+extern PgbJobRef pgb_job_request(PgbKind kind, Oid role, const char *options);
+
+/* Raises ERRCODE_PROGRAM_LIMIT_EXCEEDED when options are too long for a job. */
+extern void pgb_job_check_options(const char *options);
+
+/*
+ * The same in two steps, for a run whose row in pgbackup_runs has to be committed
+ * in between: the first takes a slot, or returns false, and the second cannot
+ * fail.  Nobody waits for this job.  A slot that is reserved in vain is given
+ * back by pgb_job_forget().
+ */
+extern bool pgb_job_reserve(PgbJobRef *job);
+extern void pgb_job_request_reserved(PgbJobRef job, PgbKind kind, Oid role, const char *options,
+									 int64 run_id);
 
 /* Has it ended?  Then *result is filled and the slot is free again. */
 extern bool pgb_job_take_result(PgbJobRef job, PgbJobResult *result);
@@ -127,6 +140,9 @@ extern void pgb_job_cancel(PgbJobRef job);
 /* Finds the running job of a backup, and the role that asked for it. */
 extern bool pgb_job_find(const char *backup_id, PgbJobRef *job, Oid *role);
 
+/* Is there a job for this row of the database's pgbackup_runs? */
+extern bool pgb_job_run_is_live(Oid database, int64 run_id);
+
 /* Copies the progress of the job in a slot; false if there is none. */
 extern bool pgb_job_progress(int slot, PgbJobProgress *progress);
 
@@ -134,11 +150,17 @@ extern bool pgb_job_progress(int slot, PgbJobProgress *progress);
 
 extern void pgb_launcher_attach(void);
 
-/* The next job that is requested, now marked as starting; false: none. */
-extern bool pgb_job_next_request(PgbJobRef *job);
+/* Wakes the launcher, if there is one. */
+extern void pgb_launcher_wake(void);
 
-/* The worker could not be started, or has ended without a claim. */
-extern void pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *message, const char *hint);
+/* The next job that is requested, now marked as starting; false: none. */
+extern bool pgb_job_next_request(PgbJobRef *job, Oid *database);
+
+/* No worker is free for it now: it is requested again. */
+extern void pgb_job_postpone(PgbJobRef job);
+
+/* The worker could not be started, or has ended.  False if it has claimed the job. */
+extern bool pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *message, const char *hint);
 
 /* ---- the job's worker ---- */
 
@@ -148,6 +170,9 @@ extern void pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *mess
  */
 extern bool pgb_job_claim(PgbJobRef job, PgbKind *kind, Oid *database, char **options);
 extern void pgb_job_set_backup_id(PgbJobRef job, const char *id);
+extern bool pgb_job_describe(PgbJobRef job, PgbKind *kind, Oid *role);
+extern int64 pgb_job_run_id(PgbJobRef job);
+extern void pgb_job_set_run_id(PgbJobRef job, int64 run_id);
 extern bool pgb_job_cancel_requested(PgbJobRef job);
 extern void pgb_job_finish(PgbJobRef job, const PgbJobResult *result);
 

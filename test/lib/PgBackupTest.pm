@@ -46,7 +46,7 @@ our @EXPORT = qw(
 
 =over
 
-=item new_node(name, [conf => text], [extension => 0])
+=item new_node(name, [conf => text], [extension => 0], [start => 0])
 
 A started server with pgbackup loaded, a repository in the test's own
 directory, and the extension in database postgres.  conf goes to the end of
@@ -65,6 +65,7 @@ sub new_node
 		  . "pgbackup.repository = '"
 		  . repository($node) . "'\n"
 		  . ($options{conf} // ''));
+	return $node unless $options{start} // 1;
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pgbackup')
 	  if $options{extension} // 1;

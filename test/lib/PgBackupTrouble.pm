@@ -344,6 +344,7 @@ sub traces
 		FROM pg_stat_activity
 		WHERE application_name IN ('pg_dump', 'pg_dumpall')
 			OR backend_type IN ('pgbackup job', 'parallel worker');
+		SELECT 'run: ' || r FROM pgbackup_runs r WHERE status = 'running';
 		SELECT 'lock: ' || l FROM pg_locks l WHERE pid <> pg_backend_pid();
 		SQL
 	my @lines = split /\n/, $found;

@@ -270,9 +270,14 @@ like(slurp_file($node->logfile),
 	qr/LOG:  0 of 1 data workers could be started.*HINT/s, 'which the log tells');
 $id = $node->safe_psql('postgres', 'SELECT pgbackup_run(wait => false, level => 19)');
 wait_for_phase($node, $id, 'exporting tables');
-fails_like($node, 'SELECT pgbackup_run()',
-	qr/ERROR:  no background worker is free for the backup.*HINT:  Raise max_worker_processes/s,
-	'not even a job');
+my $from = -s $node->logfile;
+fails_like($node, q{SET statement_timeout = '3s'; SELECT pgbackup_run()},
+	qr/ERROR:  canceling statement due to statement timeout/,
+	'not even a job: it waits');
+is($node->safe_psql('postgres', 'SELECT backup FROM pgbackup_progress'),
+	$id, 'who has given up waits no longer, and the job that has the worker goes on');
+like(slurp_file($node->logfile, $from),
+	qr/LOG:  a backup waits for a free background worker.*HINT:  Raise max_worker_processes/s, 'which the log tells too');
 $node->safe_psql('postgres', "SELECT pgbackup_cancel('$id')");
 leaves_nothing($node, $id, 'cancelled while the job exports alone');
 

@@ -54,6 +54,15 @@ sub list
 	return $node->safe_psql('postgres', 'SELECT id, status FROM pgbackup_list()');
 }
 
+# The tables of the latest backup; two are the extension's own, with rows in every database.
+sub latest_tables
+{
+	my ($server) = @_;
+
+	return $server->safe_psql('postgres',
+		q{SELECT string_agg(table_name, ' ' ORDER BY table_name) FROM pgbackup_contents()});
+}
+
 # ---- places that cannot be a repository ----
 
 my $place = $node->basedir . '/place';
@@ -181,8 +190,7 @@ $id = $node->safe_psql('postgres', $small_run);
 is(list(), "$id|complete", 'clusters can share a repository');
 is($other->safe_psql('postgres', 'SELECT id, status FROM pgbackup_list()'),
 	"$foreign|complete", 'without seeing each other');
-is( $other->safe_psql('postgres', 'SELECT table_name FROM pgbackup_contents()'),
-	'foreigner', 'or losing anything');
+is(latest_tables($other), 'foreigner pgbackup_runs pgbackup_schedule_rules', 'or losing anything');
 $other->stop;
 
 use_repository($home);
@@ -264,7 +272,7 @@ for my $case (
 	is($out, "$first|complete\n$second|damaged", "a manifest with $what is listed as damaged");
 	like($error, qr/WARNING:  backup "$second" is damaged.*DETAIL/s, 'and why');
 	fails_like($node, "SELECT * FROM pgbackup_contents('$second')", qr/ERROR:/, 'it has no contents');
-	is($node->safe_psql('postgres', 'SELECT count(*) FROM pgbackup_contents()'), '2', 'the latest is the one before');
+	is(latest_tables($node), 'pgbackup_runs pgbackup_schedule_rules slow t', 'the latest is the one before');
 }
 
 # every byte counts: a sample of them
@@ -303,7 +311,7 @@ for my $case ([ 'x', 'garbage' ], [ '', 'nothing' ], [ substr($toc_content, 0, 1
 
 	defined $text ? write_file($toc, $text) : unlink $toc;
 	is(list(), "$first|complete\n$second|complete", "a list does not read toc.dat: $what");
-	is($node->safe_psql('postgres', 'SELECT count(*) FROM pgbackup_contents()'), '1', 'nor do contents');
+	is(latest_tables($node), 'pgbackup_runs pgbackup_schedule_rules t', 'nor do contents');
 }
 write_file($toc, $toc_content);
 

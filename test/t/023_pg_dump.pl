@@ -265,10 +265,11 @@ $node->safe_psql('postgres', q{
 my $plain = "SET statement_timeout = 0; SET default_transaction_read_only = off; SET search_path = public; SET client_encoding = 'UTF8';";
 $node->safe_psql('odd', "$plain CREATE EXTENSION pgbackup; CREATE TABLE \"b\xc3\xa4r\" AS SELECT 'gr\xc3\xbcn \xe2\x82\xac' AS c, date '2026-02-19' AS d, 0.1::float8 + 0.2 AS f");
 $id = $node->safe_psql('odd', "$plain SELECT pgbackup_run()");
-is($node->safe_psql('odd', "$plain SELECT table_name, row_count FROM pgbackup_contents('$id')"),
+is( $node->safe_psql('odd', "$plain SELECT table_name, row_count FROM pgbackup_contents('$id')
+		WHERE table_name NOT IN ('pgbackup_runs', 'pgbackup_schedule_rules')"),
 	"b\xc3\xa4r|1", 'settings of the database do not disturb a backup');
-my ($data) = backup_files($node, $id, qr{/[0-9]+\.dat\.zst$});
-like(scalar run_output('zstd', '-dc', $data), qr/^gr\xc3\xbcn \xe2\x82\xac\t2026-02-19\t0.30000000000000004$/m, 'nor what it holds');
+my @data = backup_files($node, $id, qr{/[0-9]+\.dat\.zst$});
+like(scalar run_output('zstd', '-dc', @data), qr/^gr\xc3\xbcn \xe2\x82\xac\t2026-02-19\t0.30000000000000004$/m, 'nor what it holds');
 like(read_file(backup_folder($node, $id) . '/toc.dat'), qr/SET client_encoding = 'UTF8'/, 'and table of contents and data have one encoding');
 
 $node->stop;

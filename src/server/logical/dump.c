@@ -32,10 +32,11 @@
 
 /*
  * In force from the first query, before the programs make settings of their own.
- * A deferrable transaction would wait for that of who waits for the backup.
+ * A deferrable transaction would wait for that of who waits for the backup; and a
+ * database may have been given a role for all of its sessions.
  */
 #define SESSION_SETTINGS \
-	"-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_deferrable=off"
+	"-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_deferrable=off -c role=none"
 
 extern char **environ;
 

@@ -12,6 +12,7 @@
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "parser/parser.h"
+#include "server/encoding.h"
 #include "server/guc.h"
 #include "server/logical/stage.h"
 #include "utils/builtins.h"
@@ -91,7 +92,7 @@ pgb_stage_open_archive(PgbStage *stage)
 
 	stage->repository = pgb_server_repository(false);
 	stage->manifest = pgb_catalog_get(stage->repository, stage->request.backup, PGB_LOGICAL,
-									  get_database_name(MyDatabaseId));
+									  pgb_to_utf8(get_database_name(MyDatabaseId)));
 	stage->encoding = archive_encoding(stage->manifest);
 
 	data = pgb_backup_read_file(stage->repository, stage->manifest, PGB_TOC_NAME,

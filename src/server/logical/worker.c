@@ -484,7 +484,7 @@ pgb_export_tables(const PgbPlan *plan, const PgbExportTarget *target, int jobs,
 		ereport(LOG,
 				(errmsg("%d of %d data workers could be started for the backup",
 						pcxt->nworkers_launched, jobs),
-				 errhint("Raise max_parallel_workers and max_worker_processes.")));
+				 errhint("Raise max_worker_processes.")));
 
 	/* so that the loss of a worker which never came up is seen */
 	for (int i = 0; i < pcxt->nworkers_launched; i++)

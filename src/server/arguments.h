@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * arguments.h
+ *	  Arguments of the SQL functions.
+ *
+ * All raise ERRCODE_NULL_VALUE_NOT_ALLOWED or ERRCODE_INVALID_PARAMETER_VALUE, and
+ * name the argument.
+ *
+ * src/server/arguments.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_ARGUMENTS_H
+#define PGB_ARGUMENTS_H
+
+#include "fmgr.h"
+#include "server/options.h"
+
+/* A text that must not be null. */
+extern char *pgb_text_argument(FunctionCallInfo fcinfo, int number, const char *name);
+
+/* An integer in a range; fallback for null. */
+extern int	pgb_integer_argument(FunctionCallInfo fcinfo, int number, const char *name,
+								 int fallback, int min, int max);
+
+/* A kind that this version can make. */
+extern PgbKind pgb_kind_argument(FunctionCallInfo fcinfo, int number);
+
+/*
+ * The arguments that say what a backup is to be, label to level: the first of them is
+ * number "first", and the others follow.
+ */
+extern PgbRunOptions *pgb_options_arguments(FunctionCallInfo fcinfo, int first);
+
+#endif							/* PGB_ARGUMENTS_H */
