@@ -18,6 +18,7 @@
 #include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "server/arguments.h"
 #include "server/logical/stage.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
@@ -38,16 +39,6 @@ enum
 	ARG_AS_NAME,
 	ARG_WITH_INDEXES
 };
-
-static char *
-text_argument(FunctionCallInfo fcinfo, int number, const char *name)
-{
-	if (PG_ARGISNULL(number))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(number));
-}
 
 static char *
 as_name_argument(FunctionCallInfo fcinfo)
@@ -80,9 +71,9 @@ read_request(FunctionCallInfo fcinfo, PgbStageRequest *request)
 				 errmsg("recovery to a moment needs a base backup, which this version does not make"),
 				 errhint("Leave out at and at_lsn to stage the table as it was when the backup was made.")));
 
-	request->relation = text_argument(fcinfo, ARG_RELATION, "relation");
-	request->backup = text_argument(fcinfo, ARG_BACKUP, "backup");
-	request->schema = text_argument(fcinfo, ARG_INTO_SCHEMA, "into_schema");
+	request->relation = pgb_text_argument(fcinfo, ARG_RELATION, "relation");
+	request->backup = pgb_text_argument(fcinfo, ARG_BACKUP, "backup");
+	request->schema = pgb_text_argument(fcinfo, ARG_INTO_SCHEMA, "into_schema");
 	request->as_name = as_name_argument(fcinfo);
 	request->with_indexes = PG_ARGISNULL(ARG_WITH_INDEXES) || PG_GETARG_BOOL(ARG_WITH_INDEXES);
 }
