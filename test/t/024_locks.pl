@@ -66,8 +66,11 @@ for my $statement (
 	'ALTER TABLE m ADD COLUMN more int',
 	'ALTER TABLE m RENAME TO renamed',
 	'CREATE UNIQUE INDEX ON m (id); CLUSTER m USING m_id_idx',
+	'LOCK TABLE pg_class',
+	'LOCK TABLE pg_database',
 	'LOCK TABLE pg_authid',
-	'LOCK TABLE pg_class')
+	'LOCK TABLE pg_auth_members',
+	'LOCK TABLE pgbackup_runs')
 {
 	$seconds = seconds_of(sub { fails_like($node, "BEGIN; $statement; SELECT pgbackup_run()", $needs, $statement) });
 	cmp_ok($seconds, '<', 3, "$statement: at once");

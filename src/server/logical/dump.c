@@ -12,14 +12,21 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_parameter_acl.h"
+#include "catalog/pg_shdescription.h"
+#include "catalog/pg_shseclabel.h"
+#include "catalog/pg_tablespace.h"
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "postmaster/postmaster.h"
 #include "server/guc.h"
 #include "server/logical/dump.h"
 #include "server/logical/dump_session.h"
-#include "storage/lock.h"
+#include "storage/lmgr.h"
 #include "storage/pmsignal.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
@@ -187,11 +194,38 @@ pgb_dump_start(PgbJobRef job, const PgbRunOptions *options, const char *snapshot
 	return pgb_subprocess_start(argv.strings, child_environment());
 }
 
+/*
+ * Waits for whoever has locked what pg_dumpall reads.  Should that be the session
+ * that waits for the backup, it finds itself to be what we wait for; pg_dumpall's
+ * own session is nobody's that it knows.
+ */
+static void
+wait_for_shared_catalogs(void)
+{
+	static const Oid catalogs[] = {
+		AuthIdRelationId,
+		AuthMemRelationId,
+		DatabaseRelationId,
+		DbRoleSettingRelationId,
+		ParameterAclRelationId,
+		SharedDescriptionRelationId,
+		SharedSecLabelRelationId,
+		TableSpaceRelationId,
+	};
+
+	for (int i = 0; i < lengthof(catalogs); i++)
+	{
+		LockRelationOid(catalogs[i], AccessShareLock);
+		UnlockRelationOid(catalogs[i], AccessShareLock);
+	}
+}
+
 PgbSubprocess *
 pgb_dump_globals_start(const char *file)
 {
 	StringArray argv = {0};
 
+	wait_for_shared_catalogs();
 	add(&argv, program_path("pg_dumpall"));
 	add(&argv, "--globals-only");
 	add(&argv, "--no-password");

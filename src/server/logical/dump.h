@@ -21,7 +21,7 @@
 extern PgbSubprocess *pgb_dump_start(PgbJobRef job, const PgbRunOptions *options,
 									 const char *snapshot, const char *directory);
 
-/* Starts pg_dumpall --globals-only into the file. */
+/* Starts pg_dumpall --globals-only into the file; within a transaction. */
 extern PgbSubprocess *pgb_dump_globals_start(const char *file);
 
 /*
