@@ -75,6 +75,7 @@ typedef struct PgbShared
 	LWLock	   *lock;			/* guards all that follows */
 	Latch	   *launcher;		/* NULL while there is none */
 	uint64		last_serial;
+	char		last_backup_id[PGB_ID_SIZE];
 	Job			jobs[PGB_MAX_JOBS];
 } PgbShared;
 
@@ -597,19 +598,23 @@ pgb_job_claim(PgbJobRef ref, PgbKind *kind, Oid *database, char **options)
 	return claimed;
 }
 
-void
+bool
 pgb_job_set_backup_id(PgbJobRef ref, const char *id)
 {
 	Job		   *job;
+	bool		is_new;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	job = find_job(ref);
-	if (job != NULL)
+	is_new = (strcmp(shared->last_backup_id, id) != 0);
+	if (job != NULL && is_new)
 	{
+		strlcpy(shared->last_backup_id, id, PGB_ID_SIZE);
 		strlcpy(job->backup_id, id, PGB_ID_SIZE);
 		ConditionVariableBroadcast(&job->changed);
 	}
 	LWLockRelease(shared->lock);
+	return is_new;
 }
 
 bool

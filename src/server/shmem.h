@@ -169,7 +169,12 @@ extern bool pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *mess
  * be claimed.  *options is palloc'd.
  */
 extern bool pgb_job_claim(PgbJobRef job, PgbKind *kind, Oid *database, char **options);
-extern void pgb_job_set_backup_id(PgbJobRef job, const char *id);
+
+/*
+ * False if the job before had this id: its backup is gone, or the id would not be
+ * free, but people have seen it.
+ */
+extern bool pgb_job_set_backup_id(PgbJobRef job, const char *id);
 extern bool pgb_job_describe(PgbJobRef job, PgbKind *kind, Oid *role);
 extern int64 pgb_job_run_id(PgbJobRef job);
 extern void pgb_job_set_run_id(PgbJobRef job, int64 run_id);

@@ -99,6 +99,17 @@ fails_like_as('signaller', "SELECT pgbackup_cancel('$id')",
 $node->safe_psql('postgres', "SELECT pgbackup_cancel('$id')");
 leaves_nothing($node, $id, 'cancelled by a superuser');
 
+# ids are of seconds, of which none is used twice
+my %seen;
+for (1 .. 3)
+{
+	$id = $node->safe_psql('postgres', 'SELECT pgbackup_run(wait => false, level => 19)');
+	$seen{$id}++;
+	$node->safe_psql('postgres', "SELECT pgbackup_cancel('$id')");
+	wait_for_no_backup($node);
+}
+is(join(' ', values %seen), '1 1 1', 'a cancelled backup takes its id with it');
+
 # ---- who waits for it ----
 
 # A session that waits for a slow backup, once that exports: (session, id, pid of its backend).

@@ -131,9 +131,18 @@ static void
 open_backup(PgbExport *export)
 {
 	export->repository = pgb_server_repository(true);
-	export->writer = pgb_backup_begin(export->repository, PGB_LOGICAL);
+	for (;;)
+	{
+		export->writer = pgb_backup_begin(export->repository, PGB_LOGICAL);
+		if (pgb_job_set_backup_id(export->job, export->writer->id))
+			break;
+		pgb_backup_abort(export->writer);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
 	export->dump_folder = pgb_backup_writer_name(export->writer, DUMP_FOLDER);
-	pgb_job_set_backup_id(export->job, export->writer->id);
 	pgstat_report_activity(STATE_RUNNING, psprintf("making backup %s", export->writer->id));
 }
 
