@@ -33,12 +33,16 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  $schedule_conf schedule make_due nudge
+  $schedule_conf $far_month schedule make_due nudge
   runs wait_for_runs wait_for_row run_column
 );
 
 # A cluster on which nothing but what a test makes due happens soon.
 our $schedule_conf = "max_worker_processes = 20\nmax_connections = 40\nrestart_after_crash = on\n";
+
+# A month in which no test runs: what is due in it is due by make_due() alone, whatever
+# the hour is at which the test is run.
+our $far_month = ((localtime)[4] + 6) % 12 + 1;
 
 =pod
 

@@ -34,8 +34,8 @@ my $next = schedule($node, 'postgres', q{'minutely', '* * * * *', label => 'each
 
 for my $database (@databases)
 {
-	schedule($node, $database, "'one', '30 2 * * *', time_zone => '$zones{$database}', label => '$database'");
-	schedule($node, $database, "'two', '0 12 L * *', time_zone => '$zones{$database}', content => 'schema'");
+	schedule($node, $database, "'one', '30 2 1 $far_month *', time_zone => '$zones{$database}', label => '$database'");
+	schedule($node, $database, "'two', '0 12 L $far_month *', time_zone => '$zones{$database}', content => 'schema'");
 	make_due($node, $database, $_) for 'one', 'two';
 }
 for my $database (@databases)

@@ -20,11 +20,11 @@ $primary->append_conf('postgresql.conf',
 	  . "shared_preload_libraries = 'pgbackup'\npgbackup.repository = '"
 	  . repository($primary) . "'\n");
 $primary->start;
-$primary->safe_psql('postgres', q{
+$primary->safe_psql('postgres', qq{
 	CREATE EXTENSION pgbackup;
 	CREATE TABLE t AS SELECT 1 AS i;
-	SELECT pgbackup_schedule('nightly', '30 2 * * *');
-	SELECT pgbackup_schedule('hourly', '@hourly', on_missed => 'skip')});
+	SELECT pgbackup_schedule('nightly', '30 2 1 $far_month *');
+	SELECT pgbackup_schedule('skipping', '0 2 1 $far_month *', on_missed => 'skip')});
 $primary->backup('base');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -50,13 +50,13 @@ unlike(slurp_file($standby->logfile), qr/pgbackup.*(ERROR|LOG|FATAL)|no backgrou
 
 $primary->stop('immediate');
 $standby->promote;
-like(wait_for_runs($standby, 'postgres', 'hourly', 1), qr/^missed 1 1$/, 'after promotion: what was missed is told');
+like(wait_for_runs($standby, 'postgres', 'skipping', 1), qr/^missed 1 1$/, 'after promotion: what was missed is told');
 like(wait_for_runs($standby, 'postgres', 'nightly', 3), qr/^succeeded 1 0\ncrashed 1 0\nsucceeded 1 1$/, 'what ran on the primary has crashed; what is due runs');
 is($standby->safe_psql('postgres', q{SELECT count(*) FROM pgbackup_schedules WHERE next_run > now()}), '2', 'and they go on');
-make_due($standby, 'postgres', 'hourly');
+make_due($standby, 'postgres', 'skipping');
 $standby->safe_psql('postgres', 'ALTER TABLE pgbackup_schedule_rules ENABLE ALWAYS TRIGGER pgbackup_schedule_changed');
 nudge($standby, 'postgres');
-is(wait_for_runs($standby, 'postgres', 'hourly', 2), "missed 1 1\nsucceeded 1 0", 'by themselves');
+is(wait_for_runs($standby, 'postgres', 'skipping', 2), "missed 1 1\nsucceeded 1 0", 'by themselves');
 
 $standby->stop;
 done_testing();
