@@ -3,6 +3,7 @@
 #   make, make install    build against the pg_config found first in PATH
 #   make demo             from an empty machine: see it at work
 #   make test             from an empty machine: run every test
+#   make test-long        the tests that go on for long: random ones, by the hundreds
 #   make bench            compare with pg_dump and pg_restore
 #
 # PGMAJOR picks the major version of demo, test and bench.
@@ -11,7 +12,7 @@ EXTENSION = pgbackup
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pgbackup.control)
 
 # These need no PostgreSQL yet: they install it.
-SCRIPT_GOALS = test demo bench
+SCRIPT_GOALS = test test-long demo bench
 
 ifneq (,$(filter $(SCRIPT_GOALS),$(MAKECMDGOALS)))
 

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "server/arguments.h"
 #include "server/guc.h"
+#include "server/task.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -92,17 +93,10 @@ label_argument(FunctionCallInfo fcinfo, int number)
 	return label;
 }
 
-PgbKind
+PgbTask
 pgb_kind_argument(FunctionCallInfo fcinfo, int number)
 {
-	PgbKind		kind = pgb_kind_from_text(pgb_text_argument(fcinfo, number, "kind"));
-
-	if (kind != PGB_LOGICAL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("backups of kind \"%s\" are not implemented yet", pgb_kind_name(kind)),
-				 errhint("This version makes backups of kind \"logical\".")));
-	return kind;
+	return pgb_task_of_backup(pgb_text_argument(fcinfo, number, "kind"));
 }
 
 PgbRunOptions *

@@ -15,6 +15,7 @@
 
 #include "fmgr.h"
 #include "server/options.h"
+#include "server/shmem.h"
 
 /* A text that must not be null. */
 extern char *pgb_text_argument(FunctionCallInfo fcinfo, int number, const char *name);
@@ -23,8 +24,8 @@ extern char *pgb_text_argument(FunctionCallInfo fcinfo, int number, const char *
 extern int	pgb_integer_argument(FunctionCallInfo fcinfo, int number, const char *name,
 								 int fallback, int min, int max);
 
-/* A kind that this version can make. */
-extern PgbKind pgb_kind_argument(FunctionCallInfo fcinfo, int number);
+/* The task that makes backups of the kind. */
+extern PgbTask pgb_kind_argument(FunctionCallInfo fcinfo, int number);
 
 /*
  * The arguments that say what a backup is to be, label to level: the first of them is

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * job.c
- *	  The worker that runs one job: the leader of a backup.
+ *	  The worker that runs one job: one that runs a task.
  *
  * However a job ends (done, failed, cancelled, terminated), its children are
  * gone, nothing half-made is left in the repository, and its slot has the
@@ -23,9 +23,9 @@
 #include "server/board.h"
 #include "server/compat.h"
 #include "server/job.h"
-#include "server/logical/export.h"
 #include "server/schedule/failure.h"
 #include "server/schedule/history.h"
+#include "server/task.h"
 #include "server/worker_session.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
@@ -36,7 +36,8 @@
 static PgbJobRef my_job;
 static Oid	my_database;
 static bool is_finished = false;
-static PgbExport *my_export = NULL;
+static const PgbTaskOps *my_task;
+static void *my_state = NULL;	/* of the task, once it has begun */
 
 void
 pgb_job_describe_worker(BackgroundWorker *worker, PgbJobRef job)
@@ -57,8 +58,8 @@ pgb_job_describe_worker(BackgroundWorker *worker, PgbJobRef job)
 static void
 clean_up(int code, Datum arg)
 {
-	if (my_export != NULL)
-		pgb_export_cleanup(my_export);
+	if (my_state != NULL)
+		my_task->cleanup(my_state);
 }
 
 /* Who waits gets the result, and the schedules can look at what the history says. */
@@ -80,11 +81,10 @@ end_job(int code, Datum arg)
 		return;
 	memset(&result, 0, sizeof(result));
 	result.sqlerrcode = ERRCODE_ADMIN_SHUTDOWN;
-	strlcpy(result.message, "the backup was terminated", sizeof(result.message));
+	snprintf(result.message, sizeof(result.message), "the %s was terminated", my_task->noun);
 	strlcpy(result.detail, "Its worker was told to stop, or could not connect to the database.",
 			sizeof(result.detail));
-	strlcpy(result.hint, "Nothing of it is left in the repository. The server's log tells why.",
-			sizeof(result.hint));
+	snprintf(result.hint, sizeof(result.hint), "%s The server's log tells why.", my_task->leavings);
 	finish(&result);
 }
 
@@ -101,14 +101,14 @@ result_of_error(PgbJobResult *result, const ErrorData *error)
 	memset(result, 0, sizeof(*result));
 	result->sqlerrcode = error->sqlerrcode;
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		strlcpy(result->message, "the backup was canceled", sizeof(result->message));
+		snprintf(result->message, sizeof(result->message), "the %s was canceled", my_task->noun);
 	else
 		copy_text(result->message, sizeof(result->message), error->message);
 	copy_text(result->detail, sizeof(result->detail), error->detail);
 	copy_text(result->hint, sizeof(result->hint), error->hint);
 }
 
-/* A history that cannot be written changes nothing of how the backup goes. */
+/* A history that cannot be written changes nothing of how the task goes. */
 static void
 record_begin(MemoryContext context)
 {
@@ -122,7 +122,7 @@ record_begin(MemoryContext context)
 
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
-		pgb_worker_log(error, "recording the begin of a backup");
+		pgb_worker_log(error, "recording the begin of a run");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
@@ -140,7 +140,7 @@ try_to_record_end(const PgbJobResult *result, char **schedule, MemoryContext con
 	}
 	PG_CATCH();
 	{
-		pgb_worker_log(pgb_worker_recover(context), "recording the end of a backup");
+		pgb_worker_log(pgb_worker_recover(context), "recording the end of a run");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
@@ -179,7 +179,7 @@ tell_of_failure(const char *schedule, int64 run_id, const PgbJobResult *result,
 
 /* Runs the job and catches how it ends. */
 static void
-run_job(PgbKind kind, char *json, MemoryContext context)
+run_job(char *request, MemoryContext context)
 {
 	PgbJobResult result;
 	char	   *schedule;
@@ -192,10 +192,9 @@ run_job(PgbKind kind, char *json, MemoryContext context)
 		if (pgb_job_cancel_requested(my_job))
 			ereport(ERROR,
 					(errcode(ERRCODE_QUERY_CANCELED),
-					 errmsg("the backup was canceled")));
-		Assert(kind == PGB_LOGICAL);
-		my_export = pgb_export_create(my_job, json);
-		pgb_export_run(my_export);
+					 errmsg("the %s was canceled", my_task->noun)));
+		my_state = my_task->create(my_job, request);
+		my_task->run(my_state);
 		result.succeeded = true;
 	}
 	PG_CATCH();
@@ -208,8 +207,8 @@ run_job(PgbKind kind, char *json, MemoryContext context)
 		EmitErrorReport();
 		FlushErrorState();
 		AbortOutOfAnyTransaction();
-		if (my_export != NULL)
-			pgb_export_cleanup(my_export);
+		if (my_state != NULL)
+			my_task->cleanup(my_state);
 		result_of_error(&result, error);
 		RESUME_INTERRUPTS();
 	}
@@ -227,8 +226,8 @@ void
 pgb_job_main(Datum arg)
 {
 	MemoryContext context;
-	PgbKind		kind;
-	char	   *json;
+	PgbTask		task;
+	char	   *request;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -237,19 +236,20 @@ pgb_job_main(Datum arg)
 	my_job.slot = DatumGetInt32(arg);
 	memcpy(&my_job.serial, MyBgworkerEntry->bgw_extra, sizeof(my_job.serial));
 
-	/* what must outlive the job's transaction */
+	/* what must outlive the transactions of the task */
 	context = AllocSetContextCreate(TopMemoryContext, "pgbackup job", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 
 	/* registered before the connection's callbacks, hence run after them */
-	if (!pgb_job_claim(my_job, &kind, &my_database, &json))
+	if (!pgb_job_claim(my_job, &task, &my_database, &request))
 		proc_exit(0);
+	my_task = pgb_task_ops(task);
 	before_shmem_exit(end_job, (Datum) 0);
 	before_shmem_exit(clean_up, (Datum) 0); /* before that, and apart: it might fail */
 	BackgroundWorkerUnblockSignals();
 
 	pgb_worker_connect(my_database);
 	MemoryContextSwitchTo(context);
-	run_job(kind, json, context);
+	run_job(request, context);
 	proc_exit(0);
 }

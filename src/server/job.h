@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * job.h
- *	  The worker that runs one job: the leader of a backup.
+ *	  The worker that runs one job: one that runs a task.
  *
  * src/server/job.h
  *

@@ -30,22 +30,6 @@ pgb_content_from_text(const char *text)
 			 errhint("It is \"all\", \"schema\" or \"data\".")));
 }
 
-PgbKind
-pgb_kind_from_text(const char *text)
-{
-	static const PgbKind kinds[] = {PGB_LOGICAL, PGB_FULL, PGB_INCREMENTAL};
-
-	for (int i = 0; i < lengthof(kinds); i++)
-	{
-		if (strcmp(text, pgb_kind_name(kinds[i])) == 0)
-			return kinds[i];
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown kind of backup \"%s\"", text),
-			 errhint("This version makes backups of kind \"logical\".")));
-}
-
 static void
 write_list(PgbJsonWriter *w, const char *name, List *list)
 {

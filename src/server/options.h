@@ -13,7 +13,6 @@
 #define PGB_OPTIONS_H
 
 #include "nodes/pg_list.h"
-#include "repo/layout.h"
 
 typedef enum PgbContent
 {
@@ -41,6 +40,5 @@ extern PgbRunOptions *pgb_options_from_json(const char *json);
 
 /* Raises ERRCODE_INVALID_PARAMETER_VALUE with a hint for another word. */
 extern PgbContent pgb_content_from_text(const char *text);
-extern PgbKind pgb_kind_from_text(const char *text);
 
 #endif							/* PGB_OPTIONS_H */

@@ -41,7 +41,7 @@ typedef struct Job
 {
 	JobState	state;
 	uint64		serial;			/* of the job that has the slot */
-	PgbKind		kind;
+	PgbTask		task;
 	Oid			database;
 	Oid			role;			/* who asked for it */
 	int64		run_id;			/* its row in pgbackup_runs; 0: none yet */
@@ -230,14 +230,14 @@ pgb_job_reserve(PgbJobRef *ref)
 
 /* Asks for the job of a reserved slot, which is that of this process. */
 static void
-request_job(PgbJobRef ref, PgbKind kind, Oid role, const char *options, int64 run_id, bool forgotten)
+request_job(PgbJobRef ref, PgbTask task, Oid role, const char *options, int64 run_id, bool forgotten)
 {
 	Job		   *job = &shared->jobs[ref.slot];
 	TimestampTz now = GetCurrentTimestamp();
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	Assert(job->state == JOB_RESERVED && job->serial == ref.serial);
-	job->kind = kind;
+	job->task = task;
 	job->database = MyDatabaseId;
 	job->role = role;
 	job->run_id = run_id;
@@ -263,13 +263,13 @@ request_job(PgbJobRef ref, PgbKind kind, Oid role, const char *options, int64 ru
 }
 
 void
-pgb_job_request_reserved(PgbJobRef ref, PgbKind kind, Oid role, const char *options, int64 run_id)
+pgb_job_request_reserved(PgbJobRef ref, PgbTask task, Oid role, const char *options, int64 run_id)
 {
-	request_job(ref, kind, role, options, run_id, true);
+	request_job(ref, task, role, options, run_id, true);
 }
 
 PgbJobRef
-pgb_job_request(PgbKind kind, Oid role, const char *options)
+pgb_job_request(PgbTask task, Oid role, const char *options)
 {
 	PgbJobRef	ref;
 
@@ -280,7 +280,7 @@ pgb_job_request(PgbKind kind, Oid role, const char *options)
 				 errmsg("too many backups are running"),
 				 errdetail("At most %d can run at the same time.", PGB_MAX_JOBS),
 				 errhint("Wait for one to end; the view pgbackup_progress shows them.")));
-	request_job(ref, kind, role, options, 0, false);
+	request_job(ref, task, role, options, 0, false);
 	return ref;
 }
 
@@ -453,7 +453,7 @@ pgb_job_progress(int slot, PgbJobProgress *progress)
 	{
 		found = true;
 		strlcpy(progress->backup_id, job->backup_id, PGB_ID_SIZE);
-		progress->kind = job->kind;
+		progress->task = job->task;
 		progress->database = job->database;
 		progress->pid = job->pid;
 		progress->phase = job->phase;
@@ -575,7 +575,7 @@ pgb_job_start_failed(PgbJobRef ref, int sqlerrcode, const char *message, const c
 /* ---- the job's worker ---- */
 
 bool
-pgb_job_claim(PgbJobRef ref, PgbKind *kind, Oid *database, char **options)
+pgb_job_claim(PgbJobRef ref, PgbTask *task, Oid *database, char **options)
 {
 	char	   *copy = palloc(PGB_OPTIONS_SIZE);
 	Job		   *job;
@@ -588,7 +588,7 @@ pgb_job_claim(PgbJobRef ref, PgbKind *kind, Oid *database, char **options)
 		job->state = JOB_RUNNING;
 		job->proc = MyProc;
 		job->pid = MyProcPid;
-		*kind = job->kind;
+		*task = job->task;
 		*database = job->database;
 		strlcpy(copy, job->options, PGB_OPTIONS_SIZE);
 		claimed = true;
@@ -618,7 +618,7 @@ pgb_job_set_backup_id(PgbJobRef ref, const char *id)
 }
 
 bool
-pgb_job_describe(PgbJobRef ref, PgbKind *kind, Oid *role)
+pgb_job_describe(PgbJobRef ref, PgbTask *task, Oid *role)
 {
 	Job		   *job;
 
@@ -626,7 +626,7 @@ pgb_job_describe(PgbJobRef ref, PgbKind *kind, Oid *role)
 	job = find_job(ref);
 	if (job != NULL)
 	{
-		*kind = job->kind;
+		*task = job->task;
 		*role = job->role;
 	}
 	LWLockRelease(shared->lock);

@@ -38,6 +38,12 @@ typedef struct PgbJobRef
 	uint64		serial;			/* 0: no job */
 } PgbJobRef;
 
+/* What the job does: task.h has the names and the functions. */
+typedef enum PgbTask
+{
+	PGB_TASK_LOGICAL			/* a logical backup of its database */
+} PgbTask;
+
 typedef enum PgbPhase
 {
 	PGB_PHASE_STARTING,
@@ -62,7 +68,7 @@ typedef struct PgbJobResult
 typedef struct PgbJobProgress
 {
 	char		backup_id[PGB_ID_SIZE]; /* empty until it has one */
-	PgbKind		kind;
+	PgbTask		task;
 	Oid			database;
 	int			pid;
 	PgbPhase	phase;
@@ -100,7 +106,7 @@ extern void pgb_shmem_require(void);
  * when all slots are taken, ERRCODE_PROGRAM_LIMIT_EXCEEDED when the options are
  * too long.
  */
-extern PgbJobRef pgb_job_request(PgbKind kind, Oid role, const char *options);
+extern PgbJobRef pgb_job_request(PgbTask task, Oid role, const char *options);
 
 /* Raises ERRCODE_PROGRAM_LIMIT_EXCEEDED when options are too long for a job. */
 extern void pgb_job_check_options(const char *options);
@@ -112,7 +118,7 @@ extern void pgb_job_check_options(const char *options);
  * back by pgb_job_forget().
  */
 extern bool pgb_job_reserve(PgbJobRef *job);
-extern void pgb_job_request_reserved(PgbJobRef job, PgbKind kind, Oid role, const char *options,
+extern void pgb_job_request_reserved(PgbJobRef job, PgbTask task, Oid role, const char *options,
 									 int64 run_id);
 
 /* Has it ended?  Then *result is filled and the slot is free again. */
@@ -168,14 +174,14 @@ extern bool pgb_job_start_failed(PgbJobRef job, int sqlerrcode, const char *mess
  * Makes the job in a slot that of this process, or returns false if it is not there to
  * be claimed.  *options is palloc'd.
  */
-extern bool pgb_job_claim(PgbJobRef job, PgbKind *kind, Oid *database, char **options);
+extern bool pgb_job_claim(PgbJobRef job, PgbTask *task, Oid *database, char **options);
 
 /*
  * False if the job before had this id: its backup is gone, or the id would not be
  * free, but people have seen it.
  */
 extern bool pgb_job_set_backup_id(PgbJobRef job, const char *id);
-extern bool pgb_job_describe(PgbJobRef job, PgbKind *kind, Oid *role);
+extern bool pgb_job_describe(PgbJobRef job, PgbTask *task, Oid *role);
 extern int64 pgb_job_run_id(PgbJobRef job);
 extern void pgb_job_set_run_id(PgbJobRef job, int64 run_id);
 extern bool pgb_job_cancel_requested(PgbJobRef job);

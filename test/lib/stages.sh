@@ -1,11 +1,15 @@
 #
 # stages.sh
-#	  The four stages of "make test", and their counts.
+#	  The stages of "make test" and "make test-long", and their counts.
 #
 #	unit		the assertions of test/unit, plain programs without a server
 #	regress		pg_regress: sql/*.sql against expected/*.out
 #	isolation	pg_isolation_regress: test/isolation/specs/*.spec
 #	tap			the assertions of test/t/*.pl
+#
+# and those of "make test-long", which nobody waits for:
+#
+#	long		the assertions of test/long/*.pl
 #
 # A stage that fails does not keep the others from running.  The last line of
 # all is "N passed, M failed", and ", K skipped" if there were any.
@@ -71,7 +75,7 @@ stage_run()
 	wait $!
 
 	case $stage in
-		unit|tap) unit=assertions ;;
+		unit|tap|long) unit=assertions ;;
 		*) unit=files ;;
 	esac
 	read -r passed failed skipped < <("count_$unit")
@@ -115,6 +119,16 @@ names_of_isolation()
 names_of_tap()
 {
 	echo ${TESTS:-$(ls test/t/*.pl 2>/dev/null)}
+}
+
+names_of_long()
+{
+	echo ${TESTS:-$(ls test/long/*.pl 2>/dev/null)}
+}
+
+run_long()
+{
+	run_tap "$@"
 }
 
 run_unit()

@@ -61,7 +61,7 @@ typedef struct Exported
 	}		   *frames;
 } Exported;
 
-struct PgbExport
+typedef struct PgbExport
 {
 	MemoryContext context;		/* of all this */
 	PgbJobRef	job;
@@ -82,11 +82,11 @@ struct PgbExport
 	PgbToc	   *toc;
 	PgbPlan    *plan;
 	Exported   *exported;		/* for each table of the plan */
-};
+} PgbExport;
 
 /* ---- the beginning ---- */
 
-PgbExport *
+void *
 pgb_export_create(PgbJobRef job, char *request)
 {
 	PgbExport  *export = palloc0(sizeof(PgbExport));
@@ -692,8 +692,9 @@ make_room_in_manifest(PgbExport *export)
 }
 
 void
-pgb_export_run(PgbExport *export)
+pgb_export_run(void *state)
 {
+	PgbExport  *export = state;
 	PgbStore   *store;
 	char	   *snapshot;
 
@@ -731,8 +732,9 @@ pgb_export_run(PgbExport *export)
 }
 
 void
-pgb_export_cleanup(PgbExport *export)
+pgb_export_cleanup(void *state)
 {
+	PgbExport  *export = state;
 	pgb_dump_stop(export->dump);
 	pgb_subprocess_stop(export->globals);
 	if (export->writer != NULL)

@@ -20,6 +20,7 @@
 #include "mb/pg_wchar.h"
 #include "server/encoding.h"
 #include "server/schedule/history.h"
+#include "server/task.h"
 #include "server/worker_session.h"
 #include "utils/builtins.h"
 
@@ -81,13 +82,13 @@ returned_run_id(void)
 }
 
 static void
-insert_run(const char *schema, PgbJobRef job, PgbKind kind, Oid role)
+insert_run(const char *schema, PgbJobRef job, PgbTask task, Oid role)
 {
 	Oid			types[] = {TEXTOID, TEXTOID};
 	Datum		values[2];
 	char		nulls[2] = {' ', ' '};
 
-	values[0] = CStringGetTextDatum(pgb_kind_name(kind));
+	values[0] = CStringGetTextDatum(pgb_task_ops(task)->name);
 	values[1] = text_or_null(GetUserNameFromId(role, true), &nulls[1]);
 	execute(psprintf("INSERT INTO %s.pgbackup_runs (kind, status, started_at, role_name)"
 					 " VALUES ($1, 'running', pg_catalog.clock_timestamp(), $2)"
@@ -113,17 +114,17 @@ void
 pgb_history_begin(PgbJobRef job)
 {
 	char	   *schema;
-	PgbKind		kind;
+	PgbTask		task;
 	Oid			role;
 
 	pgb_worker_begin();
 	schema = pgb_history_schema();
-	if (schema != NULL && pgb_job_describe(job, &kind, &role))
+	if (schema != NULL && pgb_job_describe(job, &task, &role))
 	{
 		int64		run_id = pgb_job_run_id(job);
 
 		if (run_id == 0)
-			insert_run(schema, job, kind, role);
+			insert_run(schema, job, task, role);
 		else
 			update_started(schema, run_id);
 	}
@@ -189,19 +190,19 @@ pgb_history_end(PgbJobRef job, const PgbJobResult *result)
 	MemoryContext context = CurrentMemoryContext;
 	char	   *schedule = NULL;
 	char	   *schema;
-	PgbKind		kind;
+	PgbTask		task;
 	Oid			role;
 
 	pgb_worker_begin();
 	schema = pgb_history_schema();
-	if (schema != NULL && pgb_job_describe(job, &kind, &role))
+	if (schema != NULL && pgb_job_describe(job, &task, &role))
 	{
 		const char *status = status_of(result);
 
 		if (!pgb_history_close(schema, pgb_job_run_id(job), status, result, &schedule))
 		{
 			/* its begin could not be recorded */
-			insert_run(schema, job, kind, role);
+			insert_run(schema, job, task, role);
 			(void) pgb_history_close(schema, pgb_job_run_id(job), status, result, &schedule);
 		}
 		if (schedule != NULL)

@@ -28,6 +28,7 @@
 #include "server/schedule/pass.h"
 #include "server/schedule/rule.h"
 #include "server/shmem.h"
+#include "server/task.h"
 #include "server/worker_session.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
@@ -276,7 +277,7 @@ write_next_run(Pass *pass, const char *schedule, int64 next_run)
 static void
 carry_out(Pass *pass, const PgbStoredRule *rule, const PgbVerdict *verdict)
 {
-	PgbKind		kind = PGB_LOGICAL;
+	PgbTask		task = PGB_TASK_LOGICAL;
 	Oid			role = InvalidOid;
 	char	   *options = NULL;
 	int64		run_id = 0;
@@ -289,7 +290,7 @@ carry_out(Pass *pass, const PgbStoredRule *rule, const PgbVerdict *verdict)
 						  verdict->skipped_at, 1, verdict->skipped);
 	if (verdict->run)
 	{
-		kind = pgb_kind_from_text(rule->kind);
+		task = pgb_task_of_backup(rule->kind);
 		role = get_role_oid(rule->role_name, true);
 		options = MemoryContextStrdup(pass->context, pgb_to_utf8(rule->options));
 		pgb_job_check_options(options);
@@ -303,7 +304,7 @@ carry_out(Pass *pass, const PgbStoredRule *rule, const PgbVerdict *verdict)
 
 	if (verdict->run)
 	{
-		pgb_job_request_reserved(reserved, kind, role, options, run_id);
+		pgb_job_request_reserved(reserved, task, role, options, run_id);
 		has_reserved = false;
 	}
 }

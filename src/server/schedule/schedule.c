@@ -21,7 +21,7 @@
 #include "server/encoding.h"
 #include "server/schedule/history.h"
 #include "server/schedule/rule.h"
-#include "server/shmem.h"
+#include "server/task.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -112,7 +112,7 @@ read_request(FunctionCallInfo fcinfo, Request *request)
 	memset(request, 0, sizeof(*request));
 	request->name = name_argument(fcinfo);
 	request->cron = pgb_text_argument(fcinfo, ARG_CRON, "cron");
-	request->kind = pstrdup(pgb_kind_name(pgb_kind_argument(fcinfo, ARG_KIND)));
+	request->kind = pstrdup(pgb_task_ops(pgb_kind_argument(fcinfo, ARG_KIND))->name);
 	request->options = pgb_options_to_json(pgb_options_arguments(fcinfo, ARG_LABEL));
 	pgb_job_check_options(request->options);
 	request->time_zone = PG_ARGISNULL(ARG_TIME_ZONE) ?

@@ -19,7 +19,7 @@
  *	  stage_notes.c    what the caller is told at the end
  *	  import.h         the rows
  *
- * src/server/logical/stage.h
+ * src/server/stage/stage.h
  *
  *-------------------------------------------------------------------------
  */

@@ -3,7 +3,7 @@
  * import_source.c
  *	  A frame of a backup's table as the input of COPY.
  *
- * src/server/logical/import_source.c
+ * src/server/import/import_source.c
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,7 @@
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
-#include "server/logical/import.h"
+#include "server/import/import.h"
 
 struct PgbImportSource
 {

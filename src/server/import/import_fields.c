@@ -7,7 +7,7 @@
  * PostgreSQL itself writes them.  Everything else, and whatever looks odd, goes
  * through the type's input function, which also raises the errors.
  *
- * src/server/logical/import_fields.c
+ * src/server/import/import_fields.c
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/value.h"
-#include "server/logical/import.h"
+#include "server/import/import.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"

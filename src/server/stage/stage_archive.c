@@ -3,7 +3,7 @@
  * stage_archive.c
  *	  The archive of a backup: its table of contents, its texts, its statements.
  *
- * src/server/logical/stage_archive.c
+ * src/server/stage/stage_archive.c
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,7 @@
 #include "parser/parser.h"
 #include "server/encoding.h"
 #include "server/guc.h"
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 #include "utils/builtins.h"
 
 char *

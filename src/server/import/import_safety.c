@@ -7,7 +7,7 @@
  * the columns' types, and the partition constraint.  Domains with constraints and
  * generated columns are left to COPY.
  *
- * src/server/logical/import_safety.c
+ * src/server/import/import_safety.c
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +20,7 @@
 #include "nodes/makefuncs.h"
 #include "optimizer/clauses.h"
 #include "server/compat.h"
-#include "server/logical/import.h"
+#include "server/import/import.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"

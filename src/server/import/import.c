@@ -7,7 +7,7 @@
  * large table and this process only inserts.  Where that is not safe, or not worth
  * it, each frame goes through COPY FROM as it is.
  *
- * src/server/logical/import.c
+ * src/server/import/import.c
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "server/guc.h"
-#include "server/logical/import.h"
+#include "server/import/import.h"
 #include "utils/rel.h"
 
 /* Bytes of text below which the start of workers costs more than they gain. */

@@ -3,14 +3,14 @@
  * stage_check.c
  *	  CHECK constraints of staged tables.
  *
- * src/server/logical/stage_check.c
+ * src/server/stage/stage_check.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
 #include "catalog/pg_constraint.h"
-#include "server/logical/stage_entry.h"
+#include "server/stage/stage_entry.h"
 
 /* A partition has the constraints of its parent already. */
 static bool

@@ -10,7 +10,7 @@
  * and are dropped at the end: so it is PostgreSQL that merges their columns,
  * constraints and generation expressions.
  *
- * src/server/logical/stage_table.c
+ * src/server/stage/stage_table.c
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +21,7 @@
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
-#include "server/logical/stage_entry.h"
+#include "server/stage/stage_entry.h"
 #include "utils/lsyscache.h"
 
 /* The table access method of an entry, if it is there. */

@@ -8,7 +8,7 @@
  * table's owner, who has them run on every day of the table's life, and never with
  * those of the caller or of a superuser.
  *
- * src/server/logical/stage_role.c
+ * src/server/stage/stage_role.c
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +22,7 @@
 #include "commands/comment.h"
 #include "nodes/makefuncs.h"
 #include "server/compat.h"
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/guc.h"

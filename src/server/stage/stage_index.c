@@ -3,13 +3,13 @@
  * stage_index.c
  *	  Indexes of staged tables, and the constraints that are made of one.
  *
- * src/server/logical/stage_index.c
+ * src/server/stage/stage_index.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
-#include "server/logical/stage_entry.h"
+#include "server/stage/stage_entry.h"
 
 /*
  * The piece of an entry: its first statement, and the settings after it.  Adds the

@@ -3,7 +3,7 @@
  * stage_find.c
  *	  Which table of the archive is meant.
  *
- * src/server/logical/stage_find.c
+ * src/server/stage/stage_find.c
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,7 @@
 #include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "nodes/value.h"
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/varlena.h"

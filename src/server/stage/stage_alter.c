@@ -3,7 +3,7 @@
  * stage_alter.c
  *	  ALTER TABLE statements of an archive read, and new ones built.
  *
- * src/server/logical/stage_alter.c
+ * src/server/stage/stage_alter.c
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,7 @@
 #include "commands/tablespace.h"
 #include "nodes/makefuncs.h"
 #include "server/compat.h"
-#include "server/logical/stage_entry.h"
+#include "server/stage/stage_entry.h"
 #include "utils/acl.h"
 
 AlterTableCmd *

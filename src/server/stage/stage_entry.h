@@ -16,14 +16,14 @@
  * A handler is called for entries that depend on one of ours.  That can be one
  * of another table, that only refers to ours: it then does nothing.
  *
- * src/server/logical/stage_entry.h
+ * src/server/stage/stage_entry.h
  *
  *-------------------------------------------------------------------------
  */
 #ifndef PGB_STAGE_ENTRY_H
 #define PGB_STAGE_ENTRY_H
 
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 
 typedef void (*PgbEntryHandler) (PgbStage *stage, PgbTocEntry *entry);
 

@@ -7,14 +7,14 @@
  * back even so: a default, a constraint or an index is tried in a subtransaction
  * of its own, and left out with a note when it fails.
  *
- * src/server/logical/stage_run.c
+ * src/server/stage/stage_run.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
 #include "access/xact.h"
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 #include "tcop/utility.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"

@@ -9,7 +9,7 @@
  * owner; then its rows are loaded, then what is built on them.  All of it belongs
  * to the caller's transaction, so that whatever goes wrong leaves nothing behind.
  *
- * src/server/logical/stage.c
+ * src/server/stage/stage.c
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +19,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "server/arguments.h"
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"

@@ -8,7 +8,7 @@
  * finished tuple, and the tuples come to this process in batches, each of which is
  * inserted as it lies in the message, without a copy.
  *
- * src/server/logical/import_parallel.c
+ * src/server/import/import_parallel.c
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,7 @@
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "server/compat.h"
-#include "server/logical/import.h"
+#include "server/import/import.h"
 #include "storage/latch.h"
 #include "storage/shm_mq.h"
 #include "utils/rel.h"

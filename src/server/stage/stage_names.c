@@ -7,7 +7,7 @@
  * old ones while parse trees are rewritten, so a relation is added only when it
  * has been staged: what refers to one that failed stays as it was.
  *
- * src/server/logical/stage_names.c
+ * src/server/stage/stage_names.c
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "common/hashfn.h"
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"

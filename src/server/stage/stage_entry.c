@@ -8,14 +8,14 @@
  * CREATE TABLE come after the rows: one that fails now (its function has changed
  * or is gone) must not keep the rows from coming back.
  *
- * src/server/logical/stage_entry.c
+ * src/server/stage/stage_entry.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
 #include "access/xact.h"
-#include "server/logical/stage_entry.h"
+#include "server/stage/stage_entry.h"
 
 typedef enum Phase
 {

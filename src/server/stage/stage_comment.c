@@ -3,7 +3,7 @@
  * stage_comment.c
  *	  Comments on staged tables, and on what was staged with them.
  *
- * src/server/logical/stage_comment.c
+ * src/server/stage/stage_comment.c
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,7 @@
 
 #include "catalog/pg_constraint.h"
 #include "nodes/value.h"
-#include "server/logical/stage_entry.h"
+#include "server/stage/stage_entry.h"
 
 /* A constraint may have been renamed with its index. */
 static bool

@@ -10,7 +10,7 @@
  *	  import_fields.c      from the fields of a line to the values of a row
  *	  import_source.c      a frame as the input of COPY
  *
- * src/server/logical/import.h
+ * src/server/import/import.h
  *
  *-------------------------------------------------------------------------
  */

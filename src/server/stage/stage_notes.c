@@ -6,7 +6,7 @@
  * While it runs, the settings are not the caller's: NOTICEs of the statements
  * themselves are hidden, and ours wait here.
  *
- * src/server/logical/stage_notes.c
+ * src/server/stage/stage_notes.c
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_publication.h"
 #include "nodes/value.h"
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 #include "utils/lsyscache.h"
 
 typedef struct Note

@@ -3,14 +3,14 @@
  * stage_rows.c
  *	  The rows of a staged table.
  *
- * src/server/logical/stage_rows.c
+ * src/server/stage/stage_rows.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
-#include "server/logical/import.h"
-#include "server/logical/stage_entry.h"
+#include "server/import/import.h"
+#include "server/stage/stage_entry.h"
 
 static CopyStmt *
 parse_copy(const PgbStage *stage, const PgbStagedTable *table)

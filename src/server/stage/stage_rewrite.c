@@ -7,7 +7,7 @@
  * Only the tree is changed, never the text: what the server's parser has taken
  * for a name is a name.
  *
- * src/server/logical/stage_rewrite.c
+ * src/server/stage/stage_rewrite.c
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +15,7 @@
 
 #include "nodes/nodeFuncs.h"
 #include "nodes/value.h"
-#include "server/logical/stage.h"
+#include "server/stage/stage.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"
 

@@ -4,7 +4,7 @@
  *	  A worker of a parallel import: from the frames of the backup to finished
  *	  tuples in its queue.
  *
- * src/server/logical/import_worker.c
+ * src/server/import/import_worker.c
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +20,7 @@
 #include "nodes/nodes.h"
 #include "server/compat.h"
 #include "server/guc.h"
-#include "server/logical/import.h"
+#include "server/import/import.h"
 #include "storage/shm_mq.h"
 #include "utils/rel.h"
 

@@ -6,14 +6,14 @@
  * A staged table never draws from the sequence of the live one.  Sequences that no
  * table owns are not staged; a default that uses one refers to the live one.
  *
- * src/server/logical/stage_sequence.c
+ * src/server/stage/stage_sequence.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
 #include "nodes/value.h"
-#include "server/logical/stage_entry.h"
+#include "server/stage/stage_entry.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"

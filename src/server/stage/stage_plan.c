@@ -4,13 +4,13 @@
  *	  Which tables of the archive make up the one that is staged: its partitions
  *	  at every depth, and the parents from which it inherits.
  *
- * src/server/logical/stage_plan.c
+ * src/server/stage/stage_plan.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
-#include "server/logical/stage_entry.h"
+#include "server/stage/stage_entry.h"
 
 /* An entry of the archive that is ours. */
 typedef struct OurEntry

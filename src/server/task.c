@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * task.c
+ *	  What a job can be: each kind of work, and the functions that do it.
+ *
+ * src/server/task.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "server/logical/export.h"
+#include "server/task.h"
+
+#define NOTHING_IN_REPOSITORY	"Nothing of it is left in the repository."
+
+static const PgbTaskOps tasks[] = {
+	[PGB_TASK_LOGICAL] = {
+		.name = "logical",
+		.noun = "backup",
+		.leavings = NOTHING_IN_REPOSITORY,
+		.is_backup = true,
+		.create = pgb_export_create,
+		.run = pgb_export_run,
+		.cleanup = pgb_export_cleanup
+	}
+};
+
+const PgbTaskOps *
+pgb_task_ops(PgbTask task)
+{
+	Assert(task >= 0 && task < lengthof(tasks));
+	return &tasks[task];
+}
+
+/* "logical", or "logical" or "full" */
+static char *
+kinds_of_backup(void)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < lengthof(tasks); i++)
+	{
+		if (tasks[i].is_backup)
+			appendStringInfo(&list, "%s\"%s\"", list.len == 0 ? "" : " or ", tasks[i].name);
+	}
+	return list.data;
+}
+
+PgbTask
+pgb_task_of_backup(const char *kind)
+{
+	for (int i = 0; i < lengthof(tasks); i++)
+	{
+		if (tasks[i].is_backup && strcmp(tasks[i].name, kind) == 0)
+			return (PgbTask) i;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown kind of backup \"%s\"", kind),
+			 errhint("This version makes backups of kind %s.", kinds_of_backup())));
+}
