@@ -21,6 +21,12 @@ typedef struct CliOptions
 	const char *repository;		/* absolute path */
 	uint64		cluster;		/* system identifier, or 0 for all */
 	bool		json;
+	int			ntables;		/* --table, as often as it was given */
+	const char **tables;
+	const char *to;				/* absolute path, or NULL */
+	int			jobs;
+	bool		with_dependencies;
+	char		given[32];		/* of which options, by their short names */
 	int			nargs;			/* what follows the command and the options */
 	char	  **args;
 } CliOptions;
@@ -30,10 +36,16 @@ typedef struct CliCommand
 	const char *name;
 	const char *arguments;		/* for the help */
 	const char *description;
+	const char *options;		/* short names of those that not all commands have */
 	int			nargs;			/* exactly so many */
 	int			(*run) (const CliOptions *options); /* returns the exit status */
 } CliCommand;
 
+/* Ends the program, since the command line is wrong. */
+pg_noreturn extern void cli_usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
+
+extern const CliCommand cli_cat;
+extern const CliCommand cli_extract;
 extern const CliCommand cli_list;
 extern const CliCommand cli_show;
 
@@ -48,6 +60,10 @@ extern char *cli_absolute_path(const char *path);
  * ended by NULL.
  */
 extern PgbRepository **cli_open(const CliOptions *options);
+
+/* The one of them that has the backup, an id or "latest"; raises if there is none, or several. */
+extern PgbRepository *cli_choose(PgbRepository **repositories, const CliOptions *options,
+								 const char *backup);
 
 /* ---- text (text.c) ---- */
 

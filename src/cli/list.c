@@ -142,6 +142,7 @@ const CliCommand cli_list = {
 	.name = "list",
 	.arguments = "",
 	.description = "show the backups that there are",
+	.options = "o",
 	.nargs = 0,
 	.run = run,
 };

@@ -15,8 +15,11 @@
 #include "getopt_long.h"
 
 #define PROGNAME	"pgbackup"
+#define MAX_JOBS	1000
 
-static const CliCommand *const commands[] = {&cli_list, &cli_show};
+static const CliCommand *const commands[] = {
+	&cli_list, &cli_show, &cli_extract, &cli_cat,
+};
 
 /* ---- help ---- */
 
@@ -30,11 +33,17 @@ print_help(void)
 		printf("  %s %s%s [OPTION]...\n", PROGNAME, commands[i]->name, commands[i]->arguments);
 	printf("\nCommands:\n");
 	for (int i = 0; i < lengthof(commands); i++)
-		printf("  %-6s %s\n", commands[i]->name, commands[i]->description);
+		printf("  %-8s %s\n", commands[i]->name, commands[i]->description);
 	printf("\nWhere the repository is (by default, beside the data directory that PGDATA names):\n");
 	printf("  --repository=DIR             the repository itself\n");
 	printf("  -D, --pgdata=DIR             the data directory that has it beside it, as DIR-pgbackup\n");
 	printf("  --cluster=SYSTEM_IDENTIFIER  look only at this cluster's backups\n");
+	printf("\nOptions of extract and cat:\n");
+	printf("  -t, --table=NAME             only this table: a name as in SQL; extract takes several, and patterns\n");
+	printf("                               with * and ?, and what belongs to the tables comes along\n");
+	printf("  --to=DIR                     an empty directory, or one that does not exist yet\n");
+	printf("  -j, --jobs=NUMBER            so many processes at once (default: 1)\n");
+	printf("  --with-dependencies          with --table, also what the tables need: schemas, types, functions\n");
 	printf("\nOther options:\n");
 	printf("  --output=text|json           for people (the default) or for programs\n");
 	printf("  -V, --version                show the version, then exit\n");
@@ -42,10 +51,8 @@ print_help(void)
 	printf("\nExit status: 0 if all went well, 1 after an error, 2 for a wrong command line.\n");
 }
 
-pg_noreturn static void usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
-
-static void
-usage_error(const char *fmt,...)
+void
+cli_usage_error(const char *fmt,...)
 {
 	va_list		args;
 
@@ -65,7 +72,7 @@ parse_cluster(const char *text)
 	uint64		cluster;
 
 	if (!pgb_cluster_from_folder(text, &cluster))
-		usage_error("\"%s\" is not a system identifier", text);
+		cli_usage_error("\"%s\" is not a system identifier", text);
 	return cluster;
 }
 
@@ -75,8 +82,36 @@ parse_output(const char *text)
 	if (strcmp(text, "json") == 0)
 		return true;
 	if (strcmp(text, "text") != 0)
-		usage_error("\"%s\" is not an output format: text or json", text);
+		cli_usage_error("\"%s\" is not an output format: text or json", text);
 	return false;
+}
+
+static int
+parse_jobs(const char *text)
+{
+	char	   *end;
+	long		jobs = strtol(text, &end, 10);
+
+	if (*end != '\0' || jobs < 1 || jobs > MAX_JOBS)
+		cli_usage_error("\"%s\" is not a number of jobs: 1 to %d", text, MAX_JOBS);
+	return (int) jobs;
+}
+
+static void
+add_table(CliOptions *options, const char *name)
+{
+	size_t		size = (options->ntables + 1) * sizeof(char *);
+
+	options->tables = options->tables == NULL ? palloc(size) : repalloc(options->tables, size);
+	options->tables[options->ntables++] = name;
+}
+
+/* Remembers an option that not all commands have. */
+static void
+note_given(CliOptions *options, char name)
+{
+	if (strchr(options->given, name) == NULL)
+		options->given[strlen(options->given)] = name;
 }
 
 static void
@@ -87,6 +122,10 @@ parse_options(CliOptions *options, int argc, char **argv)
 		{"pgdata", required_argument, NULL, 'D'},
 		{"cluster", required_argument, NULL, 'c'},
 		{"output", required_argument, NULL, 'o'},
+		{"table", required_argument, NULL, 't'},
+		{"to", required_argument, NULL, 'T'},
+		{"jobs", required_argument, NULL, 'j'},
+		{"with-dependencies", no_argument, NULL, 'd'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, '?'},
 		{NULL, 0, NULL, 0}
@@ -94,7 +133,7 @@ parse_options(CliOptions *options, int argc, char **argv)
 	const char *data_directory = NULL;
 	int			c;
 
-	while ((c = getopt_long(argc, argv, "D:V", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "D:Vt:j:", long_options, NULL)) != -1)
 	{
 		switch (c)
 		{
@@ -109,6 +148,23 @@ parse_options(CliOptions *options, int argc, char **argv)
 				break;
 			case 'o':
 				options->json = parse_output(optarg);
+				note_given(options, 'o');
+				break;
+			case 't':
+				add_table(options, optarg);
+				note_given(options, 't');
+				break;
+			case 'T':
+				options->to = cli_absolute_path(optarg);
+				note_given(options, 'T');
+				break;
+			case 'j':
+				options->jobs = parse_jobs(optarg);
+				note_given(options, 'j');
+				break;
+			case 'd':
+				options->with_dependencies = true;
+				note_given(options, 'd');
 				break;
 			default:			/* getopt_long() has said what is wrong */
 				fprintf(stderr, "%s: hint: Try \"%s --help\".\n", PROGNAME, PROGNAME);
@@ -119,7 +175,7 @@ parse_options(CliOptions *options, int argc, char **argv)
 	options->args = argv + optind;
 
 	if (options->repository != NULL && data_directory != NULL)
-		usage_error("--repository and --pgdata exclude each other");
+		cli_usage_error("--repository and --pgdata exclude each other");
 	if (data_directory == NULL)
 		data_directory = getenv("PGDATA");
 	if (options->repository == NULL && data_directory != NULL && data_directory[0] != '\0')
@@ -155,7 +211,35 @@ find_command(const char *name)
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];
 	}
-	usage_error("there is no command \"%s\"", name);
+	cli_usage_error("there is no command \"%s\"", name);
+}
+
+static const char *
+option_name(char name)
+{
+	switch (name)
+	{
+		case 'o':
+			return "--output";
+		case 't':
+			return "--table";
+		case 'T':
+			return "--to";
+		case 'j':
+			return "--jobs";
+		default:
+			return "--with-dependencies";
+	}
+}
+
+static void
+check_given(const CliOptions *options, const CliCommand *command)
+{
+	for (const char *name = options->given; *name != '\0'; name++)
+	{
+		if (strchr(command->options, *name) == NULL)
+			cli_usage_error("pgbackup %s takes no %s", command->name, option_name(*name));
+	}
 }
 
 static const CliCommand *
@@ -164,17 +248,18 @@ take_command(CliOptions *options)
 	const CliCommand *command;
 
 	if (options->nargs == 0)
-		usage_error("no command given");
+		cli_usage_error("no command given");
 	command = find_command(options->args[0]);
 	options->nargs--;
 	options->args++;
 
 	if (options->nargs < command->nargs)
-		usage_error("usage: %s %s%s [OPTION]...", PROGNAME, command->name, command->arguments);
+		cli_usage_error("usage: %s %s%s [OPTION]...", PROGNAME, command->name, command->arguments);
 	if (options->nargs > command->nargs)
-		usage_error("too many arguments (first is \"%s\")", options->args[command->nargs]);
+		cli_usage_error("too many arguments (first is \"%s\")", options->args[command->nargs]);
+	check_given(options, command);
 	if (options->repository == NULL)
-		usage_error("no repository given: use --repository or --pgdata, or set PGDATA");
+		cli_usage_error("no repository given: use --repository or --pgdata, or set PGDATA");
 	return command;
 }
 
@@ -193,7 +278,7 @@ finish_output(int status)
 int
 main(int argc, char **argv)
 {
-	CliOptions	options = {0};
+	CliOptions	options = {.jobs = 1};
 	const CliCommand *command;
 
 	pgb_set_progname(PROGNAME);
