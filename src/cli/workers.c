@@ -19,11 +19,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* In memory that all processes see. */
+typedef struct Shared
+{
+	uint64		next_task;
+	bool		has_failed;
+} Shared;
+
 typedef struct Workers
 {
 	int			count;
 	pid_t	   *pids;			/* 0 once it has ended */
-	uint64	   *next_task;		/* shared by all of them */
+	Shared	   *shared;
 	uint64		ntasks;
 	void		(*task) (void *arg, uint64 number);
 	void	   *arg;
@@ -75,17 +82,32 @@ pg_noreturn static void work(const Workers *workers, pid_t program);
 static void
 work(const Workers *workers, pid_t program)
 {
-	uint64		number;
+	Shared	   *shared = workers->shared;
 
-	/* An error ends this process, and nothing else; its end is that of the program. */
-	PG_exception_stack = NULL;
 	handle_signals(SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != program)
 		_exit(1);
 
-	while ((number = __atomic_fetch_add(workers->next_task, 1, __ATOMIC_RELAXED)) < workers->ntasks)
-		workers->task(workers->arg, number);
+	/*
+	 * An error ends this process, and nothing else.  The first one is told; who comes
+	 * later waits for the end of all, which must not come before that.
+	 */
+	PG_TRY();
+	{
+		uint64		number;
+
+		while ((number = __atomic_fetch_add(&shared->next_task, 1, __ATOMIC_RELAXED)) < workers->ntasks)
+			workers->task(workers->arg, number);
+	}
+	PG_CATCH();
+	{
+		while (__atomic_exchange_n(&shared->has_failed, true, __ATOMIC_RELAXED))
+			pause();
+		pgb_print_error();
+		_exit(1);
+	}
+	PG_END_TRY();
 	_exit(0);
 }
 
@@ -174,9 +196,9 @@ cli_run_workers(int njobs, uint64 ntasks, void (*task) (void *arg, uint64 number
 	workers->ntasks = ntasks;
 	workers->task = task;
 	workers->arg = arg;
-	workers->next_task = mmap(NULL, sizeof(uint64), PROT_READ | PROT_WRITE,
-							  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (workers->next_task == MAP_FAILED)
+	workers->shared = mmap(NULL, sizeof(Shared), PROT_READ | PROT_WRITE,
+						   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (workers->shared == MAP_FAILED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("could not map shared memory: %m")));
@@ -192,5 +214,5 @@ cli_run_workers(int njobs, uint64 ntasks, void (*task) (void *arg, uint64 number
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	munmap(workers->next_task, sizeof(uint64));
+	munmap(workers->shared, sizeof(Shared));
 }
