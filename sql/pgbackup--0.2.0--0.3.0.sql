@@ -44,3 +44,22 @@ REVOKE ALL ON FUNCTION
 	pgbackup_diff_table(regclass, regclass, text[]),
 	pgbackup_diff_summary(regclass, regclass, text[])
 FROM PUBLIC;
+
+-- ---------------------------------------------------------------------------
+-- A whole database
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION pgbackup_restore_database(
+	new_database text,
+	backup text DEFAULT 'latest',
+	jobs integer DEFAULT NULL,
+	keep_partial boolean DEFAULT false,
+	wait boolean DEFAULT true)
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'pgbackup_restore_database';
+
+COMMENT ON FUNCTION pgbackup_restore_database(text, text, integer, boolean, boolean)
+IS 'restore a logical backup into a new database and return the id of the backup';
+
+REVOKE ALL ON FUNCTION pgbackup_restore_database(text, text, integer, boolean, boolean) FROM PUBLIC;

@@ -195,6 +195,8 @@ run_job(char *request, MemoryContext context)
 					 errmsg("the %s was canceled", my_task->noun)));
 		my_state = my_task->create(my_job, request);
 		my_task->run(my_state);
+		if (my_task->report != NULL)
+			my_task->report(my_state, &result);
 		result.succeeded = true;
 	}
 	PG_CATCH();

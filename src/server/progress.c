@@ -34,12 +34,33 @@ phase_name(PgbPhase phase)
 			return "compressing";
 		case PGB_PHASE_SYNCING:
 			return "syncing";
+		case PGB_PHASE_CREATING:
+			return "creating database";
+		case PGB_PHASE_RESTORING_SCHEMA:
+			return "restoring schema";
+		case PGB_PHASE_WAITING:
+			return "waiting for a background worker";
+		case PGB_PHASE_LOADING:
+			return "loading tables";
+		case PGB_PHASE_INDEXING:
+			return "restoring indexes and constraints";
+		case PGB_PHASE_ANALYZING:
+			return "analyzing";
+		case PGB_PHASE_FINISHING:
+			return "finishing";
 	}
 	return "unknown";
 }
 
+/* The phase in which the bytes are moved that progress is measured by. */
+static PgbPhase
+moving_phase(const PgbJobProgress *p)
+{
+	return p->task == PGB_TASK_RESTORE_DATABASE ? PGB_PHASE_LOADING : PGB_PHASE_EXPORTING;
+}
+
 /*
- * The time that is left, from the rate since the tables are being exported.
+ * The time that is left, from the rate since the tables are being exported or loaded.
  * Nothing is said before there is something to judge by.
  */
 static bool
@@ -47,7 +68,7 @@ estimate_rest(const PgbJobProgress *p, TimestampTz now, int64 *rest)
 {
 	double		elapsed = (double) (now - p->phase_started_at);
 
-	if (p->phase != PGB_PHASE_EXPORTING || p->bytes_done == 0 || elapsed <= 0)
+	if (p->phase != moving_phase(p) || p->bytes_done == 0 || elapsed <= 0)
 		return false;
 	if (p->bytes_done >= p->bytes_total)
 		*rest = 0;
@@ -59,9 +80,9 @@ estimate_rest(const PgbJobProgress *p, TimestampTz now, int64 *rest)
 static double
 percent_done(const PgbJobProgress *p)
 {
-	if (p->phase < PGB_PHASE_EXPORTING)
+	if (p->phase < moving_phase(p))
 		return 0;
-	if (p->phase > PGB_PHASE_EXPORTING || p->bytes_total == 0)
+	if (p->phase > moving_phase(p) || p->bytes_total == 0)
 		return 100;
 	return Min(100.0, 100.0 * (double) p->bytes_done / (double) p->bytes_total);
 }
@@ -91,7 +112,10 @@ pgbackup_progress(PG_FUNCTION_ARGS)
 		nulls[i] = (p.backup_id[0] == '\0');
 		values[i++] = CStringGetTextDatum(p.backup_id);
 		values[i++] = CStringGetTextDatum(pgb_task_ops(p.task)->name);
-		database = get_database_name(p.database);
+		if (p.target[0] != '\0')
+			database = pgb_from_utf8(p.target);
+		else
+			database = get_database_name(p.database);
 		nulls[i] = (database == NULL);
 		values[i++] = database ? DirectFunctionCall1(namein, CStringGetDatum(database)) : (Datum) 0;
 		values[i++] = CStringGetTextDatum(phase_name(p.phase));

@@ -10,6 +10,7 @@
 #include "port/port.h"
 
 #include "server/logical/export.h"
+#include "server/restore/restore.h"
 #include "server/task.h"
 
 #define NOTHING_IN_REPOSITORY	"Nothing of it is left in the repository."
@@ -23,6 +24,15 @@ static const PgbTaskOps tasks[] = {
 		.create = pgb_export_create,
 		.run = pgb_export_run,
 		.cleanup = pgb_export_cleanup
+	},
+	[PGB_TASK_RESTORE_DATABASE] = {
+		.name = "restore",
+		.noun = "restore",
+		.leavings = "Of a database that is not complete nothing is left, unless it was to be kept.",
+		.create = pgb_restore_create,
+		.run = pgb_restore_run,
+		.cleanup = pgb_restore_cleanup,
+		.report = pgb_restore_report
 	}
 };
 

@@ -32,6 +32,12 @@ typedef struct PgbTaskOps
 	void	   *(*create) (PgbJobRef job, char *request);
 	void		(*run) (void *state);
 	void		(*cleanup) (void *state);
+
+	/*
+	 * After run has returned, for a task that has something to say of its success: sets
+	 * result->message, and result->detail if who waits should read it.  May be NULL.
+	 */
+	void		(*report) (void *state, PgbJobResult *result);
 } PgbTaskOps;
 
 extern const PgbTaskOps *pgb_task_ops(PgbTask task);
