@@ -14,8 +14,8 @@
 
 /*
  * Mostly the bytes tell that two values are the same.  If they differ, the text decides: a
- * composite value from before a column was added to its type has other bytes, and
- * so have many values of types that have no canonical form.
+ * composite value from before an attribute of its type was dropped has other bytes, and
+ * a type of the user's need not have one form only for each value.
  */
 static bool
 same_value(PgbDiffColumn *staged, Datum staged_value, PgbDiffColumn *live, Datum live_value)
