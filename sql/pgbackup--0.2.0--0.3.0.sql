@@ -3,6 +3,53 @@
 \echo Use "ALTER EXTENSION pgbackup UPDATE TO '0.3.0'" to load this file. \quit
 
 -- ---------------------------------------------------------------------------
+-- Staged tables, and the way back
+-- ---------------------------------------------------------------------------
+
+-- Keyed by OIDs, which mean nothing elsewhere: no part of a dump.
+CREATE TABLE pgbackup_staged_tables (
+	staged regclass PRIMARY KEY,
+	source_schema name NOT NULL,
+	source_name name NOT NULL,
+	backup text NOT NULL,
+	as_of timestamptz NOT NULL,
+	staged_at timestamptz NOT NULL,
+	role_name name NOT NULL
+);
+
+COMMENT ON TABLE pgbackup_staged_tables
+IS 'tables that pgbackup_restore_table() has staged and pgbackup_promote_table() can put back';
+COMMENT ON COLUMN pgbackup_staged_tables.source_schema IS 'schema of the original';
+COMMENT ON COLUMN pgbackup_staged_tables.source_name IS 'name of the original';
+COMMENT ON COLUMN pgbackup_staged_tables.as_of IS 'the moment of which its rows are';
+COMMENT ON COLUMN pgbackup_staged_tables.role_name IS 'who has staged it';
+
+CREATE TABLE pgbackup_staged_parts (
+	part regclass PRIMARY KEY,
+	staged regclass NOT NULL REFERENCES pgbackup_staged_tables ON DELETE CASCADE,
+	source_schema name NOT NULL,
+	source_name name NOT NULL,
+	columns text
+);
+
+CREATE INDEX pgbackup_staged_parts_staged ON pgbackup_staged_parts (staged);
+
+COMMENT ON TABLE pgbackup_staged_parts
+IS 'what makes up the staged tables: themselves, their partitions, indexes and sequences';
+COMMENT ON COLUMN pgbackup_staged_parts.columns IS 'of a table, as it was staged';
+
+CREATE FUNCTION pgbackup_promote_table(staged regclass)
+RETURNS regclass
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'pgbackup_promote_table';
+
+COMMENT ON FUNCTION pgbackup_promote_table(regclass)
+IS 'put a staged table back under its own schema and name, with all that belonged to it';
+
+REVOKE ALL ON pgbackup_staged_tables, pgbackup_staged_parts FROM PUBLIC;
+REVOKE ALL ON FUNCTION pgbackup_promote_table(regclass) FROM PUBLIC;
+
+-- ---------------------------------------------------------------------------
 -- What is different?
 -- ---------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@
 #ifndef PGB_COMPAT_H
 #define PGB_COMPAT_H
 
+#include "catalog/pg_constraint.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -49,6 +50,11 @@ pgb_object_aclcheck(Oid class, Oid object, Oid role, AclMode mode)
 	((constr)->has_generated_stored || (constr)->has_generated_virtual)
 #else
 #define pgb_has_generated(constr)	((constr)->has_generated_stored)
+#endif
+
+/* Since 18 a column's NOT NULL is a constraint with a name. */
+#ifndef CONSTRAINT_NOTNULL
+#define CONSTRAINT_NOTNULL	'n'
 #endif
 
 #endif							/* PGB_COMPAT_H */
