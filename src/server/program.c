@@ -181,7 +181,7 @@ hint_for(const char *words)
 		return "Let the server's own operating system user connect as a superuser through the local socket in pg_hba.conf, or set pgbackup.conninfo.";
 	if (strstr(words, "too many clients") != NULL || strstr(words, "too many connections") != NULL ||
 		strstr(words, "connection slots are reserved") != NULL)
-		return "A backup needs two connections: raise max_connections, or wait until other sessions have ended.";
+		return "A backup needs two connections, and a restore as many as it has jobs: raise max_connections, or wait until other sessions have ended.";
 	if (strstr(words, "connection option") != NULL || strstr(words, "connection info string") != NULL)
 		return "Check pgbackup.conninfo: it holds keywords and values as libpq knows them, such as \"host=/tmp port=5432\".";
 	/* a snapshot that another server does not know, as 15 says it and as later versions do */
@@ -197,6 +197,10 @@ hint_for(const char *words)
 		strstr(words, "could not open relation with OID") != NULL ||
 		strstr(words, "cache lookup failed") != NULL)
 		return "Run the backup again: what it needs was dropped or renamed while it began.";
+	if (strstr(words, "is not available") != NULL || strstr(words, "extension control file") != NULL)
+		return "Install the files of the extension on this server.";
+	if (strncmp(words, "pg_restore", 10) == 0 && strstr(words, "does not exist") != NULL)
+		return "The backup has only a part of its database, without what this needs: use another backup, or pg_restore.";
 	if (strstr(words, "No space left") != NULL)
 		return "Free space in the repository, or point pgbackup.repository to a larger place.";
 	return NULL;

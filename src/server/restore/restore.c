@@ -171,7 +171,7 @@ restore_database(PgbRestore *restore)
 	prepare(restore);
 
 	pgb_job_set_phase(restore->job, PGB_PHASE_CREATING);
-	pgb_restore_drop_leftovers(restore);
+	pgb_incomplete_drop_leftovers(restore);
 	pgb_restore_create_roles(restore);
 	pgb_restore_create_database(restore);
 
@@ -229,7 +229,7 @@ pgb_restore_cleanup(void *state)
 	restore->program = NULL;
 	pgb_restore_crew_stop(restore->crew);
 	restore->crew = NULL;
-	pgb_restore_abandon_database(restore);
+	pgb_incomplete_abandon(restore);
 	pgb_restore_drop_roles(restore);
 	pgb_restore_remove_folder(restore);
 }

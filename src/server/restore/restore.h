@@ -7,7 +7,8 @@
  *	  restore.c            the job, from the archive to the finished database
  *	  restore_archive.c    the archive: may it be restored here, and what pg_restore reads of it
  *	  restore_roles.c      the roles that are missing
- *	  restore_database.c   the database: created, finished, dropped
+ *	  restore_database.c   the database: created, and finished
+ *	  restore_incomplete.c how one that is not complete can be told, and how it goes
  *	  restore_program.c    pg_restore, for all that is not rows
  *	  restore_crew.c       data workers, as the job sees them
  *	  restore_worker.c     a data worker: loads rows, analyzes
@@ -127,9 +128,6 @@ extern void pgb_restore_drop_roles(PgbRestore *restore);
 
 /* ---- restore_database.c ---- */
 
-/* Drops what restores that a crash has ended have left. */
-extern void pgb_restore_drop_leftovers(PgbRestore *restore);
-
 /*
  * Creates the database as the archive describes it, under its working name and marked as
  * incomplete; only superusers can connect to it.
@@ -139,8 +137,20 @@ extern void pgb_restore_create_database(PgbRestore *restore);
 /* Gives it the settings of the archive and its name, in one transaction. */
 extern void pgb_restore_finish_database(PgbRestore *restore);
 
-/* After a failure: drops it, or marks it as kept.  Raises nothing. */
-extern void pgb_restore_abandon_database(PgbRestore *restore);
+/* ---- restore_incomplete.c ---- */
+
+/* What a database is called until it is complete, palloc'd. */
+extern char *pgb_incomplete_name(const char *name);
+
+/* Within the transaction that creates the database, or that completes it. */
+extern void pgb_incomplete_mark(const PgbRestore *restore);
+extern void pgb_incomplete_unmark(const PgbRestore *restore);
+
+/* Drops what restores that a crash has ended have left. */
+extern void pgb_incomplete_drop_leftovers(PgbRestore *restore);
+
+/* After a failure: drops the database, or marks it as kept.  Raises nothing. */
+extern void pgb_incomplete_abandon(PgbRestore *restore);
 
 /* ---- restore_program.c ---- */
 
@@ -173,7 +183,8 @@ extern void pgb_restore_crew_stop(PgbRestoreCrew *crew);
 typedef struct PgbRestoreItem
 {
 	int			dump_id;
-	int			round;			/* after all items of lower rounds */
+	int			place;			/* of its entry in the archive */
+	bool		in_chain;		/* loaded after those of the chain before it */
 	uint32		units;			/* frames of the table; 0: large objects, not counted yet */
 	pg_atomic_uint32 next_unit; /* that nobody has taken yet */
 	pg_atomic_uint32 units_done;
@@ -188,7 +199,6 @@ typedef struct PgbRestoreShared
 	Oid			database;
 	int			encoding;
 	char		backup[PGB_ID_SIZE];
-	int			round;			/* set while no worker runs */
 
 	/* the first error; is_failed is set last, by whom has_error was 0 for */
 	pg_atomic_uint32 has_error;
@@ -200,6 +210,7 @@ typedef struct PgbRestoreShared
 	pg_atomic_uint32 not_analyzed;	/* the log says why */
 	pg_atomic_uint32 disabled_schedules;
 
+	pg_atomic_uint32 chain_taken;	/* a worker loads the items of the chain */
 	int			count;
 	PgbRestoreItem items[FLEXIBLE_ARRAY_MEMBER];
 } PgbRestoreShared;

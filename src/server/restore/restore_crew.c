@@ -28,20 +28,22 @@ struct PgbRestoreCrew
 
 /* ---- what there is to load ---- */
 
-/* In which round an entry is loaded: after the tables that it refers to. */
-static int
-round_of(const PgbTocEntry *entry, const int *rounds, int max_dump_id)
+/*
+ * The configuration table of an extension has come with the extension, complete with its
+ * foreign keys: their rows are loaded one table after the other, in the order of the archive,
+ * which pg_dump has chosen for that.  The archive does not create such a table itself.
+ */
+static bool
+is_configuration(const PgbToc *toc, const PgbTocEntry *entry)
 {
-	int			round = 1;
-
+	if (strcmp(entry->desc, PGB_DESC_TABLE_DATA) != 0)
+		return false;
 	for (int i = 0; i < entry->ndependencies; i++)
 	{
-		int			id = entry->dependencies[i];
-
-		if (id > 0 && id <= max_dump_id)
-			round = Max(round, rounds[id] + 1);
+		if (pgb_toc_by_dump_id(toc, entry->dependencies[i]) != NULL)
+			return false;
 	}
-	return round;
+	return true;
 }
 
 static uint32
@@ -72,40 +74,32 @@ is_item(const PgbTocEntry *entry)
 }
 
 static int
-count_items(const PgbToc *toc, int *max_dump_id)
+count_items(const PgbToc *toc)
 {
 	int			count = 0;
 
-	*max_dump_id = 0;
 	for (int i = 0; i < toc->count; i++)
-	{
-		*max_dump_id = Max(*max_dump_id, toc->entries[i].dump_id);
 		count += is_item(&toc->entries[i]) ? 1 : 0;
-	}
 	return count;
 }
 
-/* Early rounds first, then those with the most to do: large objects, and tables by their frames. */
+/* The chain first, then those with the most to do; of large objects nobody knows how many. */
 static int
 compare_items(const void *a, const void *b)
 {
 	const PgbRestoreItem *left = a;
 	const PgbRestoreItem *right = b;
 
-	if (left->round != right->round)
-		return left->round < right->round ? -1 : 1;
-	if (left->units != right->units)
+	if (left->in_chain != right->in_chain)
+		return left->in_chain ? -1 : 1;
+	if (!left->in_chain && left->units != right->units)
 		return left->units > right->units ? -1 : 1;
-	return left->dump_id < right->dump_id ? -1 : left->dump_id > right->dump_id;
+	return left->place < right->place ? -1 : left->place > right->place;
 }
 
-/* The archive is in an order in which nothing depends on what comes later. */
 static void
-fill_items(const PgbRestore *restore, PgbRestoreShared *shared, int max_dump_id)
+fill_items(const PgbRestore *restore, PgbRestoreShared *shared)
 {
-	int		   *rounds = palloc_extended(mul_size((Size) max_dump_id + 1, sizeof(int)),
-										 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-
 	for (int i = 0; i < restore->toc->count; i++)
 	{
 		const PgbTocEntry *entry = &restore->toc->entries[i];
@@ -116,14 +110,14 @@ fill_items(const PgbRestore *restore, PgbRestoreShared *shared, int max_dump_id)
 			continue;
 		shared->count++;
 		item->dump_id = entry->dump_id;
-		item->round = rounds[entry->dump_id] = round_of(entry, rounds, max_dump_id);
+		item->place = i;
+		item->in_chain = is_configuration(restore->toc, entry);
 		item->units = units_of(restore, entry);
 		pg_atomic_init_u32(&item->next_unit, 0);
 		pg_atomic_init_u32(&item->units_done, 0);
 		pg_atomic_init_u64(&item->rows, 0);
 	}
 	qsort(shared->items, shared->count, sizeof(PgbRestoreItem), compare_items);
-	pfree(rounds);
 }
 
 /* ---- the crew ---- */
@@ -151,6 +145,7 @@ create_crew(PgbRestore *restore, PgbRestoreWork work, int items)
 	pg_atomic_init_u32(&shared->is_failed, 0);
 	pg_atomic_init_u32(&shared->workers_done, 0);
 	pg_atomic_init_u32(&shared->next_table, 0);
+	pg_atomic_init_u32(&shared->chain_taken, 0);
 	pg_atomic_init_u32(&shared->not_analyzed, 0);
 	pg_atomic_init_u32(&shared->disabled_schedules, 0);
 	return shared;
@@ -288,18 +283,12 @@ dismiss_crew(PgbRestore *restore)
 
 /* No more workers than there is to do. */
 static int
-workers_for_round(const PgbRestoreShared *shared, int jobs)
+useful_workers(const PgbRestoreShared *shared, int jobs)
 {
 	uint64		units = 0;
 
 	for (int i = 0; i < shared->count; i++)
-	{
-		const PgbRestoreItem *item = &shared->items[i];
-
-		/* of large objects nobody knows yet how many there are */
-		if (item->round == shared->round)
-			units += item->units == 0 ? jobs : item->units;
-	}
+		units += shared->items[i].units == 0 ? jobs : shared->items[i].units;
 	return (int) Min(units, jobs);
 }
 
@@ -336,19 +325,14 @@ void
 pgb_restore_load(PgbRestore *restore)
 {
 	PgbRestoreShared *shared;
-	int			max_dump_id;
-	int			count = count_items(restore->toc, &max_dump_id);
+	int			count = count_items(restore->toc);
 
 	pgb_job_set_phase(restore->job, PGB_PHASE_LOADING);
 	if (count == 0)
 		return;
 	shared = create_crew(restore, PGB_RESTORE_LOAD, count);
-	fill_items(restore, shared, max_dump_id);
-	for (int last = shared->items[count - 1].round; shared->round < last;)
-	{
-		shared->round++;
-		run_workers(restore, PGB_PHASE_LOADING, workers_for_round(shared, restore->request.jobs));
-	}
+	fill_items(restore, shared);
+	run_workers(restore, PGB_PHASE_LOADING, useful_workers(shared, restore->request.jobs));
 	for (int i = 0; i < count; i++)
 		check_item(restore, &shared->items[i]);
 	remark_schedules(restore, pg_atomic_read_u32(&shared->disabled_schedules));

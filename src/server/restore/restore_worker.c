@@ -262,14 +262,17 @@ load_items(Worker *worker)
 {
 	PgbRestoreShared *shared = worker->shared;
 
+	bool		has_chain;
+
 	open_archive(worker);
+	has_chain = (pg_atomic_fetch_add_u32(&shared->chain_taken, 1) == 0);
 	for (int i = 0; i < shared->count; i++)
 	{
 		PgbRestoreItem *item = &shared->items[i];
 		const PgbTocEntry *entry = pgb_toc_by_dump_id(worker->toc, item->dump_id);
 
 		CHECK_FOR_INTERRUPTS();
-		if (item->round != shared->round)
+		if (item->in_chain && !has_chain)
 			continue;
 		if (entry != NULL && strcmp(entry->desc, PGB_DESC_LARGE_OBJECTS) == 0)
 			load_objects(worker, item);
