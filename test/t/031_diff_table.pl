@@ -14,7 +14,7 @@ use PgBackupTrouble;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main', conf => "autovacuum = off\nfsync = off\nwork_mem = 1MB\nwal_level = replica\nmax_wal_senders = 5\n");
+my $node = new_node('main', conf => "autovacuum = off\nfsync = off\nwork_mem = 1MB\nshared_buffers = 8MB\nwal_level = replica\nmax_wal_senders = 5\n");
 
 # 40 MB each
 $node->safe_psql('postgres', <<'SQL');
@@ -33,43 +33,39 @@ SQL
 
 # ---- memory ----
 
-# Private memory of the process that runs a statement: by how many kB it grew, and what the
-# statement gave.  Statements before it have warmed the process up.
+# The most that the process of a new session grows by, in kB, and what the statement gives.
 sub growth_of
 {
 	my ($sql) = @_;
 	my $session = $node->background_psql('postgres');
 	my $pid = $session->query_safe('SELECT pg_backend_pid()');
-
-	$session->query_safe($_)
-	  foreach "SELECT * FROM pgbackup_diff_summary('staged.big', 'big', '{}')",
-	  "SELECT count(*) FROM pgbackup_diff_table('staged.big', 'big')";
-	my $before = private_kilobytes($pid);
+	my $before = kilobytes($pid, 'VmRSS');
 	my $result = $session->query_safe($sql);
-	my $growth = private_kilobytes($pid) - $before;
+	my $growth = kilobytes($pid, 'VmHWM') - $before;
+
 	$session->quit;
 	return ($growth, $result);
 }
 
-sub private_kilobytes
+sub kilobytes
 {
-	my ($pid) = @_;
+	my ($pid, $name) = @_;
 
-	return read_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+) kB/m ? $1 : die "no RssAnon";
+	return read_file("/proc/$pid/status") =~ /^$name:\s+(\d+) kB/m ? $1 : die "no $name";
 }
 
 my ($growth, $result) = growth_of("SELECT * FROM pgbackup_diff_summary('staged.big', 'big')");
 is($result, '150000|149997|149992|3|0|5', 'by the primary key');
-cmp_ok($growth, '<', 10_000, 'takes little memory');
+cmp_ok($growth, '<', 25_000, 'takes little memory');
 
 ($growth, $result) = growth_of("SELECT * FROM pgbackup_diff_summary('staged.big', 'big', '{}')");
 is($result, '150000|149997|149992|8|5|0', 'by whole rows');
-cmp_ok($growth, '<', 10_000, 'takes little memory');
+cmp_ok($growth, '<', 25_000, 'takes little memory');
 
 ($growth, $result) = growth_of(
 	"SELECT change, count(*) FROM pgbackup_diff_table('staged.big', 'other') GROUP BY 1 ORDER BY 1");
 is($result, "changed|149997\nonly_staged|3", 'a result of all rows');
-cmp_ok($growth, '<', 20_000, 'takes little memory');
+cmp_ok($growth, '<', 25_000, 'takes little memory');
 
 # ---- cancel ----
 
@@ -88,8 +84,6 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE relation IN
 
 # ---- one snapshot ----
 
-# What others change in both tables, between the preparations of the one and of the other, is seen in both or
-# in none.  The planner evaluates the function of the view.
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE staged.pair (id integer PRIMARY KEY, v integer);
 CREATE TABLE pair (id integer PRIMARY KEY, v integer);
@@ -100,15 +94,22 @@ CREATE FUNCTION wait_here() RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS
 CREATE VIEW waiting AS SELECT * FROM pair WHERE wait_here();
 SQL
 
+# What others change in both tables is seen in both or in none, also if they do it while one is ready
+# to be read and the other is not: the planner evaluates the function of the view.
 my $holder = $node->background_psql('postgres');
-$holder->query_safe('SELECT pg_advisory_lock(1)');
-$compared = session($node, ["SELECT * FROM pgbackup_diff_summary('staged.pair', 'waiting')"]);
-$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-  or die 'the comparison does not wait';
-$node->safe_psql('postgres', 'BEGIN; UPDATE pair SET v = 1; UPDATE staged.pair SET v = 1; COMMIT');
-$holder->query_safe('SELECT pg_advisory_unlock(1)');
-($status, $output, $error) = finish_session($compared);
-is($output, '1000|1000|1000|0|0|0', 'both tables are read under one snapshot') or diag($error);
+my $value = 0;
+foreach my $tables ("'staged.pair', 'waiting'", "'waiting', 'staged.pair'")
+{
+	$value++;
+	$holder->query_safe('SELECT pg_advisory_lock(1)');
+	$compared = session($node, ["SELECT * FROM pgbackup_diff_summary($tables)"]);
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+	  or die 'the comparison does not wait';
+	$node->safe_psql('postgres', "BEGIN; UPDATE pair SET v = $value; UPDATE staged.pair SET v = $value; COMMIT");
+	$holder->query_safe('SELECT pg_advisory_unlock(1)');
+	($status, $output, $error) = finish_session($compared);
+	is($output, '1000|1000|1000|0|0|0', "both tables are read under one snapshot: $tables") or diag($error);
+}
 $holder->quit;
 
 # ---- a table that is being moved ----
