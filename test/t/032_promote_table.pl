@@ -53,7 +53,7 @@ sub drop_and_promote
 		my ($status, $stdout, $stderr) =
 		  $node->psql($database, "SELECT pgbackup_promote_table(\$\$$staged\$\$)");
 
-		$notes .= $stderr =~ s/^psql:\S+ //mgr;
+		$notes .= $stderr =~ s/^psql:\S+ //mgr . ($stderr eq '' ? '' : "\n");
 		is($stdout, $relation, "$relation is put back") or diag($stderr);
 	}
 	return $notes;
@@ -192,5 +192,130 @@ comes_back('chain in its own schema', $chain, 'DROP TABLE app.orders CASCADE',
 comes_back('whole chain', $chain, 'DROP TABLE app.orders, app.payment, app.customer CASCADE',
 	[ 'app.orders', 'app.payment', 'app.customer' ], [ 'app.orders', 'app.payment', 'app.customer' ],
 	notes => qr/WARNING:  foreign key "by_whom" of table "app.orders" is not put back: table "app.customer" does not exist/);
+
+# ---- partitions ----
+
+my $events = <<'SQL';
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO PUBLIC;
+CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TABLE app.place (id integer PRIMARY KEY);
+CREATE TABLE app.event (id integer NOT NULL, at date NOT NULL, kind text DEFAULT 'none', place integer REFERENCES app.place,
+	CONSTRAINT event_key PRIMARY KEY (id, at), CONSTRAINT positive CHECK (id > 0)) PARTITION BY RANGE (at);
+CREATE TABLE app.event_2025 PARTITION OF app.event FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') PARTITION BY LIST (id);
+CREATE TABLE app.event_2025_few PARTITION OF app.event_2025 FOR VALUES IN (1, 2) WITH (fillfactor = 60);
+CREATE TABLE app.event_2025_rest PARTITION OF app.event_2025 DEFAULT;
+CREATE TABLE app.event_2026 (place integer, kind text DEFAULT '2026', extra integer, at date NOT NULL, id integer NOT NULL, CONSTRAINT positive CHECK (id > 0), CONSTRAINT only_here CHECK (id < 100000));
+ALTER TABLE app.event_2026 DROP COLUMN extra;
+ALTER TABLE app.event ATTACH PARTITION app.event_2026 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE app.event_other PARTITION OF app.event DEFAULT;
+CREATE INDEX event_kind ON app.event (kind);
+CREATE INDEX event_2026_own ON app.event_2026 (place) WHERE place > 1;
+CREATE UNIQUE INDEX odd_name ON ONLY app.event (at, id, kind);
+CREATE UNIQUE INDEX zz_other_name ON app.event_2026 (at, id, kind);
+CREATE UNIQUE INDEX aa_other_name ON app.event_2026 (at, id, kind);
+ALTER INDEX app.odd_name ATTACH PARTITION app.zz_other_name;
+CREATE UNIQUE INDEX ON app.event_2025 (at, id, kind);
+CREATE UNIQUE INDEX ON app.event_other (at, id, kind);
+ALTER INDEX app.odd_name ATTACH PARTITION app.event_2025_at_id_kind_idx;
+ALTER INDEX app.odd_name ATTACH PARTITION app.event_other_at_id_kind_idx;
+ALTER TABLE app.event_2026 CLUSTER ON zz_other_name;
+ALTER TABLE app.event_2026 REPLICA IDENTITY USING INDEX event_2026_pkey;
+CREATE TRIGGER touch BEFORE UPDATE ON app.event FOR EACH ROW EXECUTE FUNCTION app.touch();
+ALTER TABLE app.event_2026 DISABLE TRIGGER touch;
+CREATE TRIGGER here BEFORE INSERT ON app.event_2026 FOR EACH ROW EXECUTE FUNCTION app.touch();
+CREATE TABLE app.seen (id integer, at date, CONSTRAINT seen_what FOREIGN KEY (id, at) REFERENCES app.event);
+CREATE STATISTICS app.event_stats ON id, kind FROM app.event;
+CREATE STATISTICS app.event_2026_stats ON id, kind FROM app.event_2026;
+CREATE PUBLICATION years FOR TABLE app.event_2026 (id, at) WITH (publish_via_partition_root = true);
+CREATE PUBLICATION whole FOR TABLE app.event WHERE (id > 5) WITH (publish_via_partition_root = true, publish = 'insert');
+ALTER TABLE app.event OWNER TO owner;
+ALTER TABLE app.event_2026 OWNER TO other_owner;
+ALTER TABLE app.event_2025_rest OWNER TO other_owner;
+GRANT SELECT ON app.event_2026 TO reader;
+COMMENT ON TABLE app.event_2026 IS 'this year';
+COMMENT ON INDEX app.event_kind IS 'an index of all';
+COMMENT ON INDEX app.event_2026_kind_idx IS 'an index of one';
+COMMENT ON CONSTRAINT positive ON app.event_2026 IS 'of the parent';
+COMMENT ON TRIGGER touch ON app.event IS 'of the parent';
+INSERT INTO app.place SELECT generate_series(0, 9);
+INSERT INTO app.event SELECT n, date '2025-06-01' + n, 'event ' || n, n % 10 FROM generate_series(1, 700) n;
+INSERT INTO app.event SELECT n, '2025-05-05' FROM generate_series(1, 5) n;
+INSERT INTO app.seen SELECT n, date '2025-06-01' + n FROM generate_series(1, 700) n;
+SQL
+
+comes_back('partition', $events, 'DROP TABLE app.event_2026 CASCADE', ['app.event_2026'],
+	[ 'app.event', 'app.event_2026', 'app.seen' ]);
+comes_back('partition without indexes', $events, 'DROP TABLE app.event_2026 CASCADE',
+	[ [ 'app.event_2026', ', with_indexes => false' ] ], [ 'app.event', 'app.event_2026', 'app.seen' ]);
+comes_back('partitioned partition', $events, 'DROP TABLE app.event_2025 CASCADE', ['app.event_2025'],
+	[ 'app.event', 'app.event_2025' ]);
+comes_back('default partition', $events, 'DROP TABLE app.event_other CASCADE', ['app.event_other'],
+	['app.event']);
+comes_back('partitioned table', $events, 'DROP TABLE app.event CASCADE', ['app.event'],
+	[ 'app.event', 'app.event_2025_rest', 'app.event_2026', 'app.seen' ]);
+comes_back('partitioned table without indexes', $events, 'DROP TABLE app.event CASCADE',
+	[ [ 'app.event', ", as_name => 'e', with_indexes => false" ] ], [ 'app.event', 'app.event_2026' ]);
+
+# ---- inheritance ----
+
+my $family = <<'SQL';
+CREATE TABLE base (id serial, name text NOT NULL DEFAULT 'none', CONSTRAINT named CHECK (name <> ''));
+CREATE TABLE other_base (id integer, size integer, CONSTRAINT big CHECK (size > 0) NO INHERIT, CONSTRAINT any CHECK (size < 1000));
+CREATE TABLE child (more text, name text DEFAULT 'child', CONSTRAINT own CHECK (more <> ''), CONSTRAINT any CHECK (size < 1000)) INHERITS (base, other_base);
+CREATE TABLE grandchild (last integer NOT NULL) INHERITS (child);
+ALTER TABLE base ADD CONSTRAINT late CHECK (id < 1000000) NOT VALID;
+ALTER TABLE child ALTER size SET NOT NULL;
+ALTER TABLE child ALTER id SET STATISTICS 50;
+CREATE INDEX child_name ON child (name);
+COMMENT ON COLUMN child.id IS 'inherited';
+INSERT INTO base (name) VALUES ('a'), ('b');
+INSERT INTO child (size, more) SELECT n, 'more' FROM generate_series(1, 100) n;
+INSERT INTO grandchild (size, more, last) SELECT n, 'more', n FROM generate_series(1, 100) n;
+SQL
+$family =~ s/\bany\b/a_check/g;
+
+comes_back('inherited child', $family, 'DROP TABLE grandchild', ['grandchild'], [ 'base', 'ONLY child', 'grandchild' ]);
+comes_back('inherited middle', $family, 'DROP TABLE child CASCADE', [ 'child', 'grandchild' ], [ 'base', 'ONLY child', 'grandchild' ],
+	notes => qr/^NOTICE:  depended on it, and does not exist: table public.grandchild\nHINT:  The definitions are in backup "\S+"; pg_restore brings them back.\n$/);
+comes_back('inherited bottom up', $family, 'DROP TABLE child CASCADE', [ 'grandchild', 'child' ], [ 'base', 'ONLY child', 'grandchild' ],
+	notes => qr/^WARNING:  table "public.grandchild" inherited from "public.child", which does not exist: it is put back without\nNOTICE:  table "public.grandchild" inherits from it again\n$/);
+comes_back('inheritance parent', $family, 'DROP TABLE base CASCADE', [ 'base', 'child', 'grandchild' ], [ 'base', 'ONLY child', 'grandchild' ],
+	notes => qr/does not exist: table public.child, table public.grandchild/);
+
+# ---- other kinds of tables ----
+
+comes_back('odd names', <<'SQL', 'DROP TABLE "od""d sch\'\'ema"."we\'\'i.rd ""T""able" CASCADE' =~ s/''/'/gr, [q{"od""d sch'ema"."we'i.rd ""T""able"}], [q{"od""d sch'ema"."we'i.rd ""T""able"}]);
+CREATE SCHEMA "od""d sch'ema";
+CREATE FUNCTION "od""d sch'ema"."fun ction"() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TABLE "od""d sch'ema"."we'i.rd ""T""able" ("co l" serial PRIMARY KEY, "x.y" integer CHECK ("x.y" > 0), "ORDER" text DEFAULT 'it''s', "user" text);
+CREATE INDEX "in""dex" ON "od""d sch'ema"."we'i.rd ""T""able" ("x.y");
+CREATE TRIGGER "tri""gger'" BEFORE INSERT ON "od""d sch'ema"."we'i.rd ""T""able" FOR EACH ROW EXECUTE FUNCTION "od""d sch'ema"."fun ction"();
+CREATE ROLE "ro""le'";
+CREATE POLICY "po""licy" ON "od""d sch'ema"."we'i.rd ""T""able" TO "ro""le'" USING (("we'i.rd ""T""able".*) IS NOT NULL);
+GRANT SELECT ("x.y"), UPDATE ON "od""d sch'ema"."we'i.rd ""T""able" TO "ro""le'";
+CREATE STATISTICS "od""d sch'ema"."sta""ts" ON "co l", "x.y" FROM "od""d sch'ema"."we'i.rd ""T""able";
+CREATE PUBLICATION "pu""b" FOR TABLE "od""d sch'ema"."we'i.rd ""T""able" ("co l");
+COMMENT ON COLUMN "od""d sch'ema"."we'i.rd ""T""able"."x.y" IS 'odd';
+COMMENT ON TRIGGER "tri""gger'" ON "od""d sch'ema"."we'i.rd ""T""able" IS 'odd';
+ALTER TABLE "od""d sch'ema"."we'i.rd ""T""able" CLUSTER ON "in""dex";
+INSERT INTO "od""d sch'ema"."we'i.rd ""T""able" ("x.y") SELECT generate_series(1, 5);
+SQL
+
+my $kinds = <<'SQL';
+CREATE TYPE pair AS (one integer, two text);
+CREATE UNLOGGED TABLE unlogged (id serial, seen date DEFAULT now());
+INSERT INTO unlogged SELECT FROM generate_series(1, 5);
+CREATE TABLE typed OF pair (one WITH OPTIONS DEFAULT 5 NOT NULL, PRIMARY KEY (one));
+INSERT INTO typed VALUES (1, 'a'), (2, 'b');
+CREATE TABLE spaced (id integer PRIMARY KEY USING INDEX TABLESPACE elsewhere, note text) TABLESPACE elsewhere;
+CREATE INDEX spaced_note ON spaced (note) TABLESPACE elsewhere;
+ALTER TABLE spaced OWNER TO owner;
+ALTER TABLE spaced REPLICA IDENTITY FULL;
+INSERT INTO spaced VALUES (1, 'one');
+CREATE TABLE empty ();
+COMMENT ON TABLE empty IS 'nothing';
+SQL
+comes_back('kinds of tables', $kinds, 'DROP TABLE unlogged, typed, spaced, empty', [ 'unlogged', 'typed', 'spaced', 'empty' ], [ 'unlogged', 'typed', 'spaced' ]);
 
 done_testing();

@@ -13,9 +13,13 @@
  */
 #include "port/port.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "nodes/makefuncs.h"
 #include "server/promote/promote_entry.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 typedef struct ForeignKey
 {
@@ -65,6 +69,65 @@ validate(PgbPromote *promote, const ForeignKey *key)
 											 key->alter->relation->relname, command));
 }
 
+/* The same key of another table. */
+static void
+key_of_leaf(const ForeignKey *key, Oid leaf, ForeignKey *own)
+{
+	*own = *key;
+	own->alter = copyObject(key->alter);
+	own->alter->relation = makeRangeVar(get_namespace_name(get_rel_namespace(leaf)),
+										get_rel_name(leaf), -1);
+	own->constraint = castNode(Constraint, linitial_node(AlterTableCmd, own->alter->cmds)->def);
+	own->owner = pgb_promote_owner(leaf);
+}
+
+static void
+drop_from_leaf(PgbPromote *promote, const ForeignKey *key)
+{
+	pgb_promote_run(promote, key->owner, PGB_AS_ROLE_OR_CALLER,
+					pgb_promote_alter(key->title, key->alter->relation->schemaname,
+									  key->alter->relation->relname,
+									  pgb_alter_command(AT_DropConstraint, key->constraint->conname, NULL)),
+					NULL);
+}
+
+/*
+ * Before 18 a partitioned table cannot have one that is NOT VALID, but its partitions can:
+ * when all have it, and it holds, that of the whole takes them over without a further check.
+ */
+static ErrorData *
+add_by_leaves(PgbPromote *promote, const ForeignKey *key)
+{
+	List	   *leaves = NIL;
+	ErrorData  *error = NULL;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(pgb_promote_live(key->alter->relation), ShareRowExclusiveLock, NULL))
+	{
+		ForeignKey *leaf = palloc(sizeof(ForeignKey));
+
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_RELATION)
+			continue;
+		key_of_leaf(key, lfirst_oid(lc), leaf);
+		if ((error = add_not_valid(promote, leaf)) != NULL)
+			break;
+		leaves = lappend(leaves, leaf);
+		if ((error = validate(promote, leaf)) != NULL)
+			break;
+	}
+
+	if (error == NULL)
+	{
+		key->constraint->skip_validation = true;
+		key->constraint->initially_valid = true;
+		error = pgb_promote_try(promote, key->owner, PGB_AS_ROLE_OR_CALLER, piece_of(key));
+	}
+	if (error != NULL)
+		foreach(lc, leaves)
+			drop_from_leaf(promote, lfirst(lc));
+	return error;
+}
+
 static void
 warn_not_valid(PgbPromote *promote, const ForeignKey *key, const ErrorData *error)
 {
@@ -80,39 +143,48 @@ warn_not_put_back(PgbPromote *promote, const ForeignKey *key, const ErrorData *e
 }
 
 /*
- * In one step where that goes.  Where it does not: without the check first, and then the check
- * by itself, which the owner may do without rights on the other table.
+ * As it is, or without the check first and then the check by itself, which the owner
+ * may do without rights on the other table.
  */
+static bool
+add_in_two_steps(PgbPromote *promote, const ForeignKey *key)
+{
+	ErrorData  *error = add_not_valid(promote, key);
+
+	if (error == NULL)
+	{
+		error = validate(promote, key);
+		if (error != NULL)
+			warn_not_valid(promote, key, error);
+		return true;
+	}
+
+	if (get_rel_relkind(pgb_promote_live(key->alter->relation)) == RELKIND_PARTITIONED_TABLE)
+		error = add_by_leaves(promote, key);
+	if (error != NULL)
+		warn_not_put_back(promote, key, error);
+	return error == NULL;
+}
+
 static bool
 add(PgbPromote *promote, const ForeignKey *key)
 {
 	ErrorData  *error = pgb_promote_try(promote, key->owner,
 										is_checked(key) ? PGB_AS_ROLE_UNFORCED : PGB_AS_ROLE_OR_CALLER,
 										piece_of(key));
-	ErrorData  *second;
 
 	if (error == NULL)
 		return true;
-	if (!is_checked(key) ||
-		(error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION &&
-		 error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE))
+	if (is_checked(key) && error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
+		return add_in_two_steps(promote, key);
+	if (is_checked(key) && error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION &&
+		add_not_valid(promote, key) == NULL)
 	{
-		warn_not_put_back(promote, key, error);
-		return false;
-	}
-
-	/* a partitioned table cannot have it so, before 18 */
-	second = add_not_valid(promote, key);
-	if (second != NULL)
-	{
-		warn_not_put_back(promote, key, error);
-		return false;
-	}
-	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
-		error = validate(promote, key);
-	if (error != NULL)
 		warn_not_valid(promote, key, error);
-	return true;
+		return true;
+	}
+	warn_not_put_back(promote, key, error);
+	return false;
 }
 
 /* Reads an entry; false if it is none of ours, or is there. */

@@ -15,7 +15,15 @@
  */
 #include "port/port.h"
 
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "server/promote/promote_entry.h"
 #include "utils/acl.h"
@@ -76,27 +84,51 @@ pgb_promote_attach_entry(PgbPromote *promote, PgbTocEntry *entry)
 										   pgb_stage_text(promote->stage, entry->defn)), parent);
 }
 
-/* Attached tables have their indexes attached by what they look like; here it is by name. */
+/*
+ * ATTACH PARTITION has attached an index of the table that looks like the parent's.  Of
+ * two that look alike it may be the wrong one: no command of SQL takes that back.
+ */
+static void
+release_twin(Oid parent, Oid index)
+{
+	Relation	table = relation_open(IndexGetRelation(index, false), NoLock);
+	Oid			attached = index_get_partition(table, parent);
+
+	if (OidIsValid(attached) && attached != index && !OidIsValid(get_index_constraint(attached)))
+	{
+		Relation	twin = index_open(attached, AccessExclusiveLock);
+
+		IndexSetParentIndex(twin, InvalidOid);
+		index_close(twin, NoLock);
+		CommandCounterIncrement();
+	}
+	relation_close(table, NoLock);
+}
+
+/* Here they are attached by name. */
 void
 pgb_promote_index_attach_entry(PgbPromote *promote, PgbTocEntry *entry)
 {
 	AlterTableStmt *alter = linitial(pgb_stage_parse(promote->stage, entry->defn));
 	AlterTableCmd *attach = pgb_only_command((Node *) alter, AT_AttachPartition);
+	RangeVar   *name;
 	Oid			parent;
-	RangeVar   *index;
+	Oid			index;
 
 	if (attach == NULL)
 		return;
-	index = castNode(PartitionCmd, attach->def)->name;
+	name = castNode(PartitionCmd, attach->def)->name;
 	parent = pgb_promote_live(alter->relation);
+	index = pgb_promote_live(name);
 
-	/* the DBA may have dropped the parent's index since */
-	if (!pgb_promote_is_part(promote, index) || !OidIsValid(parent) ||
-		!OidIsValid(pgb_promote_live(index)))
+	/* the parent's index may have been dropped since, or the parent */
+	if (!pgb_promote_is_part(promote, name) || !OidIsValid(index) ||
+		get_rel_relkind(parent) != RELKIND_PARTITIONED_INDEX)
 		return;
+	release_twin(parent, index);
 	(void) pgb_promote_try_or_warn(promote, pgb_promote_owner(parent), PGB_AS_ROLE_OR_CALLER,
 								   pgb_piece(psprintf("index \"%s\" as a part of \"%s\"",
-													  index->relname, alter->relation->relname),
+													  name->relname, alter->relation->relname),
 											 list_make1(alter),
 											 pgb_stage_text(promote->stage, entry->defn)));
 }

@@ -23,10 +23,11 @@ static const char *const tables[] = {"pgbackup_staged_tables", "pgbackup_staged_
 
 /* The columns of relation c, as a text to be compared; NULL if it is no table. */
 #define COLUMNS_OF_C \
-	"(SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' ' ||" \
+	"CASE WHEN c.relkind IN ('r', 'p') THEN coalesce((" \
+	"SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' ' ||" \
 	" pg_catalog.format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)" \
-	" FROM pg_catalog.pg_attribute a WHERE c.relkind IN ('r', 'p')" \
-	" AND a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)"
+	" FROM pg_catalog.pg_attribute a" \
+	" WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '') END"
 
 static void
 execute(const char *sql, int count, Oid *types, Datum *values)
