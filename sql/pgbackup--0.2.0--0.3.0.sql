@@ -68,7 +68,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'pgbackup_diff_table';
 
 COMMENT ON FUNCTION pgbackup_diff_table(regclass, regclass, text[])
-IS 'rows that differ between a staged table and the live one, in the order of the key: only_staged, only_live, changed; INSERT INTO t SELECT (jsonb_populate_record(NULL::t, staged)).* ... WHERE change = ''only_staged'' puts back those that are missing';
+IS 'rows that differ between a staged table and the live one, in the order of the key: only_staged, only_live, changed; INSERT INTO t SELECT s.* FROM pgbackup_recovery.t s WHERE NOT EXISTS (SELECT FROM t WHERE t.id = s.id) puts back those that are only staged';
 
 CREATE FUNCTION pgbackup_diff_summary(
 	staged regclass,
