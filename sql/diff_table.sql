@@ -289,10 +289,12 @@ SELECT * FROM diff('g');
 
 -- a type of another schema, with operators and an order of its own: "a" is "A" as a key, and not as a value
 CREATE SCHEMA types;
+SET client_min_messages = warning;
 CREATE TYPE types.folded;
 CREATE FUNCTION types.folded_in(cstring) RETURNS types.folded LANGUAGE internal IMMUTABLE STRICT AS 'textin';
 CREATE FUNCTION types.folded_out(types.folded) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
 CREATE TYPE types.folded (INPUT = types.folded_in, OUTPUT = types.folded_out, LIKE = text, COLLATABLE = true);
+RESET client_min_messages;
 CREATE CAST (types.folded AS text) WITHOUT FUNCTION;
 CREATE FUNCTION types.cmp(types.folded, types.folded) RETURNS integer LANGUAGE sql IMMUTABLE STRICT
 	AS $$SELECT pg_catalog.bttextcmp(pg_catalog.lower($1::pg_catalog.text) COLLATE "C", pg_catalog.lower($2::pg_catalog.text))$$;
