@@ -318,4 +318,126 @@ COMMENT ON TABLE empty IS 'nothing';
 SQL
 comes_back('kinds of tables', $kinds, 'DROP TABLE unlogged, typed, spaced, empty', [ 'unlogged', 'typed', 'spaced', 'empty' ], [ 'unlogged', 'typed', 'spaced' ]);
 
+# ---- whose code runs as whom ----
+
+# What owners have written runs while a superuser stages and promotes, but never as him.
+# PostgreSQL itself checks a foreign key as the owner of the referenced table where the
+# other may not read it, and does so for each row that is inserted.
+$node->safe_psql('postgres', <<'SQL');
+CREATE SCHEMA trap;
+GRANT ALL ON SCHEMA trap TO PUBLIC;
+CREATE TABLE trap.ran (who name, what text);
+GRANT ALL ON trap.ran TO PUBLIC;
+CREATE FUNCTION trap.note(what text) RETURNS void LANGUAGE plpgsql AS
+	$$ BEGIN INSERT INTO trap.ran VALUES (current_user, what); END $$;
+CREATE FUNCTION trap.spring(what text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+	$$ BEGIN PERFORM trap.note(what); RETURN true; END $$;
+SET ROLE owner;
+CREATE TYPE trap.word AS ENUM ('1', '2');
+CREATE FUNCTION trap.to_integer(trap.word) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS
+	$$ BEGIN PERFORM trap.spring('cast'); RETURN $1::text::integer; END $$;
+CREATE CAST (trap.word AS integer) WITH FUNCTION trap.to_integer(trap.word) AS IMPLICIT;
+CREATE TABLE trap.number (id integer PRIMARY KEY);
+CREATE TABLE trap.bait (id trap.word CONSTRAINT to_number REFERENCES trap.number, n integer) PARTITION BY RANGE (n);
+CREATE TABLE trap.bait_1 PARTITION OF trap.bait FOR VALUES FROM (0) TO (1000);
+CREATE TABLE trap.plain (id trap.word CONSTRAINT plain_to_number REFERENCES trap.number, n integer CHECK (trap.spring('check ' || n)));
+CREATE INDEX plain_index ON trap.plain ((trap.spring('index ' || n))) WHERE trap.spring('predicate');
+CREATE STATISTICS trap.plain_statistics ON (trap.spring('statistics')), n FROM trap.plain;
+CREATE POLICY plain_policy ON trap.plain USING (trap.spring('policy'));
+CREATE RULE plain_rule AS ON DELETE TO trap.plain WHERE trap.spring('rule') DO INSTEAD NOTHING;
+INSERT INTO trap.number VALUES (1), (2);
+INSERT INTO trap.bait VALUES ('1', 1), ('2', 2);
+INSERT INTO trap.plain VALUES ('1', 1), ('2', 2);
+RESET ROLE;
+SQL
+my $id = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
+foreach my $case (
+	[ 'owned by the owner of the other table', '', 'owner' ],
+	[ 'without rights on it', 'ALTER TABLE trap.number OWNER TO other_owner', 'other_owner owner' ])
+{
+	my ($name, $sql, $who) = @$case;
+
+	$node->safe_psql('postgres', "$sql; DROP TABLE trap.bait, trap.plain; DELETE FROM trap.ran");
+	$node->safe_psql('postgres', "SELECT pgbackup_promote_table(staged) FROM pgbackup_restore_table('trap.$_', '$id', with_indexes => false)")
+	  foreach 'bait', 'plain';
+	is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT who::text, ' ' ORDER BY who::text) FROM trap.ran"), $who, "traps spring as the owner, $name");
+	is( $node->safe_psql('postgres', "SELECT string_agg(DISTINCT what, ', ' ORDER BY what) FROM trap.ran WHERE what !~ '^policy|^rule|^statistics'"),
+		'cast, check 1, check 2, index 1, index 2, predicate', "traps that spring, $name");
+	is( $node->safe_psql('postgres', "SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE conname ~ 'to_number' AND convalidated AND conparentid = 0"),
+		'plain_to_number to_number', "the foreign keys hold, $name");
+}
+
+# ---- two at a time, locks, cancel ----
+
+sub session
+{
+	my ($name, $sql) = @_;
+	my $session = { out => '', err => '' };
+
+	$session->{handle} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "SET application_name = '$name'; $sql" ],
+		'<', \'', '>', \$session->{out}, '2>', \$session->{err});
+	return $session;
+}
+
+sub waits_for_lock
+{
+	my ($name) = @_;
+
+	$node->poll_query_until('postgres',
+		"SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = '$name' AND wait_event_type = 'Lock'")
+	  or die "$name does not wait";
+	return;
+}
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE parent (id integer PRIMARY KEY);
+CREATE TABLE lone (id serial PRIMARY KEY, parent integer REFERENCES parent);
+INSERT INTO parent SELECT generate_series(1, 1000);
+INSERT INTO lone (parent) SELECT generate_series(1, 1000);
+SQL
+$id = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
+
+foreach my $end ('COMMIT', 'ROLLBACK')
+{
+	$node->safe_psql('postgres', "DROP TABLE lone; SELECT pgbackup_restore_table('lone', '$id')");
+	my $blocker = $node->background_psql('postgres');
+	$blocker->query_safe("BEGIN; SELECT pgbackup_promote_table('pgbackup_recovery.lone')");
+
+	# readers and writers of the other table go on; those of rows that it refers to as well
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM parent'), 1000, "$end: readers of the other table go on");
+
+	my $second = session('second', "SELECT pgbackup_promote_table('pgbackup_recovery.lone')");
+	waits_for_lock('second');
+	$blocker->query_safe($end);
+	$blocker->quit;
+	$second->{handle}->finish;
+	if ($end eq 'COMMIT')
+	{
+		like($second->{err}, qr/table "public.lone" is not a staged table/, 'the second of two finds it put back');
+	}
+	else
+	{
+		is($second->{out}, "lone\n", 'the second of two puts it back when the first has not');
+	}
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM lone'), 1000, "$end: its rows");
+}
+
+$node->safe_psql('postgres', "DROP TABLE lone; SELECT pgbackup_restore_table('lone', '$id')");
+{
+	my $blocker = $node->background_psql('postgres');
+
+	$blocker->query_safe('BEGIN; DELETE FROM parent WHERE id = 1');
+	fails_like($node, "SET lock_timeout = '50ms'; SELECT pgbackup_promote_table('pgbackup_recovery.lone')",
+		qr/canceling statement due to lock timeout/, 'lock_timeout');
+	my $victim = session('victim', "SELECT pgbackup_promote_table('pgbackup_recovery.lone')");
+	waits_for_lock('victim');
+	$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
+	$victim->{handle}->finish;
+	like($victim->{err}, qr/canceling statement due to user request/, 'it can be cancelled');
+	$blocker->query_safe('ROLLBACK');
+	$blocker->quit;
+}
+is($node->safe_psql('postgres', "SELECT pgbackup_promote_table('pgbackup_recovery.lone')"), 'lone', 'and done after that');
+
 done_testing();

@@ -101,13 +101,16 @@ extern ErrorData *pgb_promote_try(const PgbPromote *promote, Oid role, PgbPromot
 extern bool pgb_promote_try_or_warn(PgbPromote *promote, Oid role, PgbPromoteActor actor,
 									const PgbPiece *piece);
 
-/* The same; raises any error, with a hint if it has none. */
+/* The same; raises any error, with this hint unless it is NULL. */
 extern void pgb_promote_run(const PgbPromote *promote, Oid role, PgbPromoteActor actor,
 							const PgbPiece *piece, const char *hint);
 
 /* A warning with the message and detail of an error. */
 extern void pgb_promote_warn(PgbPromote *promote, const char *text, const ErrorData *error,
 							 const char *hint);
+
+/* That a piece is not put back, and the statements that would do it. */
+extern void pgb_promote_warn_left(PgbPromote *promote, const PgbPiece *piece, const ErrorData *error);
 
 /* A piece of one ALTER TABLE of a relation that has its own name. */
 extern PgbPiece *pgb_promote_alter(char *title, char *schema, char *name, AlterTableCmd *command);

@@ -8,6 +8,7 @@
  *	  promote_table.c     TABLE, DEFAULT, CHECK CONSTRAINT
  *	  promote_index.c     CONSTRAINT, INDEX
  *	  promote_tree.c      TABLE, TABLE ATTACH, INDEX ATTACH: its place among others
+ *	  promote_not_null.c  names of NOT NULL constraints
  *	  promote_local.c     which columns and constraints are only inherited
  *	  promote_object.c    STATISTICS, TRIGGER, RULE, POLICY, ROW SECURITY, PUBLICATION TABLE
  *	  promote_comment.c   COMMENT, SECURITY LABEL
@@ -24,8 +25,10 @@
 #ifndef PGB_PROMOTE_ENTRY_H
 #define PGB_PROMOTE_ENTRY_H
 
+#include "access/htup.h"
 #include "server/promote/promote.h"
 #include "server/stage/stage_entry.h"
+#include "utils/relcache.h"
 
 typedef void (*PgbPromoteHandler) (PgbPromote *promote, PgbTocEntry *entry);
 
@@ -81,6 +84,14 @@ extern void pgb_promote_set_tablespace(PgbPromote *promote, const PgbTocEntry *e
  */
 extern void pgb_promote_forget_local(const PgbPromote *promote, const PgbTocEntry *entry,
 									 const CreateStmt *create, Oid relation);
+
+/* ---- promote_not_null.c ---- */
+
+/* NOT NULL constraints have the names that the archive implies. */
+extern void pgb_promote_name_not_null(const CreateStmt *create, Oid relation);
+
+/* The column of a NOT NULL constraint, from its row in pg_constraint; "" if that is odd. */
+extern char *pgb_promote_constrained_column(Relation catalog, HeapTuple tuple);
 
 /* ---- promote_move.c ---- */
 

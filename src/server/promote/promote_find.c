@@ -114,7 +114,7 @@ check_partitions(const PgbPromote *promote)
 
 		if (part->columns != NULL && !list_member_oid(members, part->oid))
 			refuse_changed_partitions(promote, "is none of them any more",
-									  quote_qualified_identifier(part->schema, part->name));
+									  pgb_stage_live_name(part->oid));
 	}
 }
 

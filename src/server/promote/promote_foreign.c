@@ -136,12 +136,6 @@ warn_not_valid(PgbPromote *promote, const ForeignKey *key, const ErrorData *erro
 							  table_name(key), quote_identifier(key->constraint->conname)));
 }
 
-static void
-warn_not_put_back(PgbPromote *promote, const ForeignKey *key, const ErrorData *error)
-{
-	pgb_promote_warn(promote, psprintf("%s is not put back", key->title), error, NULL);
-}
-
 /*
  * As it is, or without the check first and then the check by itself, which the owner
  * may do without rights on the other table.
@@ -162,7 +156,7 @@ add_in_two_steps(PgbPromote *promote, const ForeignKey *key)
 	if (get_rel_relkind(pgb_promote_live(key->alter->relation)) == RELKIND_PARTITIONED_TABLE)
 		error = add_by_leaves(promote, key);
 	if (error != NULL)
-		warn_not_put_back(promote, key, error);
+		pgb_promote_warn_left(promote, piece_of(key), error);
 	return error == NULL;
 }
 
@@ -183,7 +177,7 @@ add(PgbPromote *promote, const ForeignKey *key)
 		warn_not_valid(promote, key, error);
 		return true;
 	}
-	warn_not_put_back(promote, key, error);
+	pgb_promote_warn_left(promote, piece_of(key), error);
 	return false;
 }
 

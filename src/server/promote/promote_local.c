@@ -22,9 +22,7 @@
 #include "nodes/value.h"
 #include "server/compat.h"
 #include "server/promote/promote_entry.h"
-#include "utils/array.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 static bool
@@ -130,25 +128,9 @@ forget_columns(const CreateStmt *create, Oid relation)
 	table_close(catalog, RowExclusiveLock);
 }
 
-/* The column of a NOT NULL constraint. */
-static char *
-constrained_column(Relation catalog, HeapTuple tuple, Oid relation)
-{
-	bool		isnull;
-	Datum		keys = heap_getattr(tuple, Anum_pg_constraint_conkey, RelationGetDescr(catalog), &isnull);
-	ArrayType  *array;
-
-	if (isnull)
-		return "";
-	array = DatumGetArrayTypeP(keys);
-	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] < 1)
-		return "";
-	return get_attname(relation, ((int16 *) ARR_DATA_PTR(array))[0], false);
-}
-
 static bool
 defines_constraint(const PgbPromote *promote, const PgbTocEntry *entry, const CreateStmt *create,
-				   Relation catalog, HeapTuple tuple, Oid relation)
+				   Relation catalog, HeapTuple tuple)
 {
 	Form_pg_constraint constraint = (Form_pg_constraint) GETSTRUCT(tuple);
 
@@ -157,7 +139,7 @@ defines_constraint(const PgbPromote *promote, const PgbTocEntry *entry, const Cr
 	if (constraint->contype == CONSTRAINT_CHECK)
 		return defines_check(create, NameStr(constraint->conname));
 	if (constraint->contype == CONSTRAINT_NOTNULL)
-		return defines_not_null(create, constrained_column(catalog, tuple, relation));
+		return defines_not_null(create, pgb_promote_constrained_column(catalog, tuple));
 	return true;
 }
 
@@ -178,7 +160,7 @@ forget_constraints(const PgbPromote *promote, const PgbTocEntry *entry, const Cr
 		Form_pg_constraint constraint = (Form_pg_constraint) GETSTRUCT(tuple);
 
 		if (!constraint->conislocal || constraint->coninhcount == 0 ||
-			defines_constraint(promote, entry, create, catalog, tuple, relation))
+			defines_constraint(promote, entry, create, catalog, tuple))
 			continue;
 		tuple = heap_copytuple(tuple);
 		((Form_pg_constraint) GETSTRUCT(tuple))->conislocal = false;

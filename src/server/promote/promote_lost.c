@@ -23,6 +23,7 @@
 #include "rewrite/rewriteSupport.h"
 #include "server/promote/promote_entry.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* Names that are spelled out. */
 #define NAMES_MAX	20
@@ -46,7 +47,7 @@ static const struct
 	{"FOREIGN TABLE", "foreign table"},
 	{"SEQUENCE", "sequence"},
 	{"OPERATOR", "operator"},
-	{"DEFAULT", "default of column"},
+	{"DEFAULT", "default of"},
 	{"TRIGGER", "trigger"},
 	{"RULE", "rule"},
 	{"POLICY", "policy"},
@@ -161,6 +162,47 @@ is_lost(const PgbPromote *promote, const PgbTocEntry *entry)
 	return is_lost_default(promote, statement);
 }
 
+/* ---- what is told ---- */
+
+static void
+add_name(Lost *lost, const char *kind, const PgbTocEntry *entry, const char *column)
+{
+	if (lost->count++ >= NAMES_MAX)
+		return;
+	appendStringInfo(&lost->names, "%s%s %s.%s", lost->names.len > 0 ? ", " : "", kind,
+					 quote_identifier(entry->schema_name), entry->tag);
+	if (column != NULL)
+		appendStringInfo(&lost->names, ".%s", quote_identifier(column));
+}
+
+/* What a table that exists has lost: columns of the row type, defaults from the sequences. */
+static void
+add_columns(Lost *lost, const PgbTocEntry *entry, Oid relation)
+{
+	CreateStmt *create = linitial(pgb_stage_parse(lost->promote->stage, entry->defn));
+	ListCell   *lc;
+
+	if (!IsA(create, CreateStmt))
+		return;
+	foreach(lc, create->tableElts)
+	{
+		const ColumnDef *column = lfirst(lc);
+		bool		has_default = false;
+		ListCell   *lc2;
+
+		if (!IsA(column, ColumnDef))
+			continue;
+		foreach(lc2, column->constraints)
+			if (lfirst_node(Constraint, lc2)->contype == CONSTR_DEFAULT)
+				has_default = true;
+
+		if (get_attnum(relation, column->colname) == InvalidAttrNumber)
+			add_name(lost, "column", entry, column->colname);
+		else if (has_default && pgb_promote_lacks_default(relation, column->colname))
+			add_name(lost, "default of column", entry, column->colname);
+	}
+}
+
 /* ---- all of them ---- */
 
 static bool
@@ -193,10 +235,13 @@ visit_entry(void *arg, PgbTocEntry *entry)
 	lost->depends[entry - stage->toc->entries] = true;
 
 	kind = kind_of(entry);
-	if (kind == NULL || !is_lost(lost->promote, entry) || lost->count++ >= NAMES_MAX)
+	if (kind == NULL)
 		return;
-	appendStringInfo(&lost->names, "%s%s %s.%s", lost->names.len > 0 ? ", " : "", kind,
-					 quote_identifier(entry->schema_name), entry->tag);
+	if (is_lost(lost->promote, entry))
+		add_name(lost, kind, entry, NULL);
+	else if (pgb_stage_is(entry, "TABLE"))
+		add_columns(lost, entry, get_relname_relid(entry->tag,
+												   get_namespace_oid(entry->schema_name, false)));
 }
 
 /*

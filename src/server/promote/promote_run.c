@@ -17,6 +17,9 @@
 #include "nodes/makefuncs.h"
 #include "server/promote/promote_entry.h"
 
+/* Longer statements are not shown. */
+#define MAX_HINT_LENGTH		500
+
 static ErrorData *
 try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 {
@@ -62,6 +65,37 @@ pgb_promote_warn(PgbPromote *promote, const char *text, const ErrorData *error, 
 	pgb_stage_note_hint(promote->stage, hint);
 }
 
+/* A statement of an archive in one line, if it is not too long for a hint; else NULL. */
+static char *
+one_line(const char *source)
+{
+	char	   *text = palloc(strlen(source) + 1);
+	char	   *end = text;
+
+	for (const char *p = source; *p != '\0'; p++)
+	{
+		bool		space = *p == '\n' || *p == '\t' || *p == ' ';
+
+		if (!space)
+			*end++ = *p;
+		else if (end > text && end[-1] != ' ')
+			*end++ = ' ';
+	}
+	while (end > text && end[-1] == ' ')
+		end--;
+	*end = '\0';
+	return end == text || end - text > MAX_HINT_LENGTH ? NULL : text;
+}
+
+void
+pgb_promote_warn_left(PgbPromote *promote, const PgbPiece *piece, const ErrorData *error)
+{
+	char	   *text = one_line(piece->source);
+
+	pgb_promote_warn(promote, psprintf("%s is not put back", piece->title), error,
+					 text == NULL ? NULL : psprintf("When its cause is gone, run: %s", text));
+}
+
 bool
 pgb_promote_try_or_warn(PgbPromote *promote, Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 {
@@ -69,7 +103,7 @@ pgb_promote_try_or_warn(PgbPromote *promote, Oid role, PgbPromoteActor actor, co
 
 	if (error == NULL)
 		return true;
-	pgb_promote_warn(promote, psprintf("%s is not put back", piece->title), error, NULL);
+	pgb_promote_warn_left(promote, piece, error);
 	return false;
 }
 
@@ -81,7 +115,7 @@ pgb_promote_run(const PgbPromote *promote, Oid role, PgbPromoteActor actor, cons
 
 	if (error == NULL)
 		return;
-	if (error->hint == NULL && hint != NULL)
+	if (hint != NULL)
 		error->hint = pstrdup(hint);
 	ReThrowError(error);
 }

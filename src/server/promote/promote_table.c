@@ -118,6 +118,7 @@ pgb_promote_table_entry(PgbPromote *promote, PgbTocEntry *entry)
 		else if (IsA(element, Constraint) && ((Constraint *) element)->contype == CONSTR_CHECK)
 			add_check(promote, table, (Constraint *) element);
 	}
+	pgb_promote_name_not_null(create, table->oid);
 	pgb_promote_set_tablespace(promote, entry, table->oid, entry->tag);
 }
 
