@@ -143,6 +143,17 @@ INSERT INTO live.k4 VALUES ('{1,2}', 'a'), ('{9}', 'b');
 INSERT INTO staged.k4 VALUES ('{1,2}', 'a'), ('{10}', 'b');
 SELECT * FROM diff('k4');
 
+CREATE TYPE live.mood AS ENUM ('sad', 'ok', 'happy');
+CREATE DOMAIN live.mood_domain AS live.mood;
+CREATE DOMAIN live.ints AS integer[];
+CREATE TABLE live.k6 (mood live.mood_domain, ints live.ints, range int4range, letter name, PRIMARY KEY (mood, ints, range, letter));
+CREATE TABLE staged.k6 (letter text, mood live.mood, ints integer[], range int4range);
+INSERT INTO live.k6 SELECT m, ARRAY[n], int4range(n, n + 1), 'l' || n FROM unnest(enum_range(NULL::live.mood)) m, generate_series(1, 5) n;
+INSERT INTO staged.k6 SELECT letter, mood, ints, range FROM live.k6 WHERE letter <> 'l4' OR mood::text <> 'happy';
+SET client_min_messages = error;
+SELECT * FROM diff('k6');
+RESET client_min_messages;
+
 -- nulls in a key, and values that are not unique after all
 CREATE TABLE live.k5 (id integer, v text);
 CREATE TABLE staged.k5 (id integer, v text);

@@ -226,12 +226,13 @@ quoted_operator(Oid oid)
 static char *
 order_by(const KeyOrder *order, Oid type, const PgbDiffColumn *column)
 {
+	Oid			argument = is_of_many_types(type) ? column->base_type : type;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, quote_identifier(column->name));
-	if (type != column->type && !is_of_many_types(type))
-		appendStringInfo(&sql, "::%s", quoted_type(type));
+	if (argument != column->type)
+		appendStringInfo(&sql, "::%s", quoted_type(argument));
 	if (OidIsValid(order->collation) && order->collation != column->collation)
 		appendStringInfo(&sql, " COLLATE %s", quoted_collation(order->collation));
 	appendStringInfo(&sql, " USING %s NULLS LAST",
