@@ -38,8 +38,11 @@
 #define SUFFIX				"_pgbackup_incomplete"
 #define MARK				"pgbackup: incomplete restore"
 
-/* The lock of a live restore: a part of the database's own lock that nothing else uses. */
-#define LOCK_PART			1
+/*
+ * The lock of a live restore is an advisory one, which the abort of a transaction does not
+ * release; of a class that SQL functions cannot ask for (theirs are 1 and 2).
+ */
+#define LOCK_CLASS			3
 
 /* A drop that is cancelled is tried again, so often. */
 #define DROP_ATTEMPTS		5
@@ -57,7 +60,7 @@ pgb_incomplete_name(const char *name)
 static void
 set_lock_tag(LOCKTAG *tag, Oid database)
 {
-	SET_LOCKTAG_OBJECT(*tag, InvalidOid, DatabaseRelationId, database, LOCK_PART);
+	SET_LOCKTAG_ADVISORY(*tag, database, 0, 0, LOCK_CLASS);
 }
 
 /* For as long as this process lives, or until unlock; false: another one has it. */
@@ -93,6 +96,7 @@ void
 pgb_incomplete_unmark(const PgbRestore *restore)
 {
 	CreateSharedComments(restore->database, DatabaseRelationId, NULL);
+	unlock_restore(restore->database);
 }
 
 /* ---- dropped ---- */
