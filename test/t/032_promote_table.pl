@@ -318,6 +318,40 @@ COMMENT ON TABLE empty IS 'nothing';
 SQL
 comes_back('kinds of tables', $kinds, 'DROP TABLE unlogged, typed, spaced, empty', [ 'unlogged', 'typed', 'spaced', 'empty' ], [ 'unlogged', 'typed', 'spaced' ]);
 
+# ---- what newer versions know ----
+
+comes_back('identity of a partitioned table', <<'SQL', 'DROP TABLE numbered_1, numbered_2', [ 'numbered_1', 'numbered_2' ], ['numbered']) if $node->pg_version >= 17;
+CREATE TABLE numbered (id integer GENERATED ALWAYS AS IDENTITY, at date NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE numbered_1 PARTITION OF numbered FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE numbered_2 (at date NOT NULL, id integer NOT NULL);
+ALTER TABLE numbered ATTACH PARTITION numbered_2 FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+INSERT INTO numbered (at) SELECT '2026-02-01' FROM generate_series(1, 5);
+INSERT INTO numbered (at) SELECT '2027-02-01' FROM generate_series(1, 5);
+SQL
+
+if ($node->pg_version >= 18)
+{
+	my $named = <<'SQL';
+CREATE TABLE room (room int4range, during daterange, CONSTRAINT room_key PRIMARY KEY (room, during WITHOUT OVERLAPS));
+CREATE TABLE named (
+	a integer CONSTRAINT a_is_set NOT NULL, b integer, c integer GENERATED ALWAYS AS (a * 2) VIRTUAL, d integer NOT NULL,
+	room int4range, during daterange,
+	CONSTRAINT loose CHECK (a > 100) NOT ENFORCED,
+	CONSTRAINT no_overlap PRIMARY KEY (room, during WITHOUT OVERLAPS),
+	CONSTRAINT in_room FOREIGN KEY (room, PERIOD during) REFERENCES room,
+	CONSTRAINT loose_key FOREIGN KEY (b) REFERENCES numbers NOT ENFORCED);
+ALTER TABLE named ADD CONSTRAINT b_is_set NOT NULL b NOT VALID;
+COMMENT ON CONSTRAINT a_is_set ON named IS 'a name';
+CREATE TABLE named_child (e integer CONSTRAINT e_is_set NOT NULL, d integer CONSTRAINT own_d NOT NULL) INHERITS (named);
+INSERT INTO room VALUES ('[1,2)', '[2026-01-01,2027-01-01)');
+INSERT INTO named (a, b, d, room, during) VALUES (1, 1, 1, '[1,2)', '[2026-01-01,2026-02-01)');
+INSERT INTO named_child (a, b, room, during, d, e) VALUES (1, 2, '[1,2)', '[2026-01-01,2026-02-01)', 4, 5);
+SQL
+	$named = "CREATE TABLE numbers (id integer PRIMARY KEY); INSERT INTO numbers VALUES (1), (2);\n$named";
+	comes_back('named constraints', $named, 'DROP TABLE named CASCADE', [ [ 'named', ", as_name => 'x'" ], [ 'named_child', ", as_name => 'y'" ] ], [ 'ONLY named', 'named_child' ],
+		notes => qr/does not exist: table public.named_child/);
+}
+
 # ---- whose code runs as whom ----
 
 # What owners have written runs while a superuser stages and promotes, but never as him.
