@@ -154,6 +154,14 @@ SET client_min_messages = error;
 SELECT * FROM diff('k6');
 RESET client_min_messages;
 
+CREATE DOMAIN live.letters AS char(10);
+CREATE DOMAIN live.four AS bit(4);
+CREATE TABLE live.k7 (a live.letters, b live.four, PRIMARY KEY (a, b));
+CREATE TABLE staged.k7 (LIKE live.k7 INCLUDING ALL);
+INSERT INTO live.k7 VALUES ('aa', '1100'), ('ab', '1000'), ('ab', '1001'), ('ac', '1010');
+INSERT INTO staged.k7 VALUES ('ac', '1010'), ('ab', '1001'), ('aa', '1100'), ('ad', '1000');
+SELECT change, key_ FROM diff('k7');
+
 -- nulls in a key, and values that are not unique after all
 CREATE TABLE live.k5 (id integer, v text);
 CREATE TABLE staged.k5 (id integer, v text);

@@ -189,7 +189,8 @@ pgbackup_diff_summary(PG_FUNCTION_ARGS)
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != lengthof(values))
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != lengthof(values))
 		elog(ERROR, "pgbackup_diff_summary must return %d columns", (int) lengthof(values));
 
 	compare(fcinfo, NULL, &diff);

@@ -76,7 +76,8 @@ tell_doubt(PgbDiff *diff, PgbDiffSide side, PgbDiffColumn *column)
 	ereport(WARNING,
 			(errmsg("values of column \"%s\" of table \"%s\" that jsonb cannot hold are shown as text",
 					column->name, diff->tables[side]->name),
-			 errhint("Do not make rows of them with jsonb_populate_record(): copy the rows from the table.")));
+			 errhint("Do not make rows of them with jsonb_populate_record(): "
+					 "copy the rows from the table.")));
 }
 
 /* NULL if it is to be shown as text. */

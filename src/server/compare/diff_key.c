@@ -119,7 +119,8 @@ find_key(PgbDiff *diff, KeyOrder *orders)
 	ereport(NOTICE,
 			(errmsg("tables \"%s\" and \"%s\" have no key: whole rows are compared",
 					diff->tables[PGB_STAGED]->name, diff->tables[PGB_LIVE]->name),
-			 errdetail("A changed row counts as one that is only in the one table and one that is only in the other."),
+			 errdetail("A changed row counts as one that is only in the one table "
+					   "and one that is only in the other."),
 			 errhint("If some columns tell the rows apart, name them in argument \"key\".")));
 }
 
@@ -185,10 +186,11 @@ is_of_many_types(Oid type)
 	return IsPolymorphicType(type) || type == RECORDOID;
 }
 
+/* Without a length "character" and "bit" would mean one of them: hence a typmod, of none. */
 static char *
 quoted_type(Oid type)
 {
-	return format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY);
+	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
 static char *
@@ -274,7 +276,8 @@ order_by_column(PgbDiff *diff, int pair, const KeyOrder *order, PgbDiffOrder *re
 
 	/* operators of many types compare values of one type at a time */
 	if (is_of_many_types(types[PGB_STAGED]) &&
-		pgb_diff_column(diff, PGB_STAGED, pair)->base_type != pgb_diff_column(diff, PGB_LIVE, pair)->base_type)
+		pgb_diff_column(diff, PGB_STAGED, pair)->base_type !=
+		pgb_diff_column(diff, PGB_LIVE, pair)->base_type)
 		return false;
 
 	result->collation = order->collation;

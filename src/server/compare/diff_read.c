@@ -140,7 +140,8 @@ several_rows(PgbDiff *diff, PgbDiffSide side)
 			(errcode(ERRCODE_UNIQUE_VIOLATION),
 			 errmsg("several rows of table \"%s\" have the same key", diff->tables[side]->name),
 			 errdetail("The key is %s.", pgb_diff_key_as_text(diff, side)),
-			 errhint("Name other columns in argument \"key\", or compare whole rows with key => '{}'.")));
+			 errhint("Name other columns in argument \"key\", "
+					 "or compare whole rows with key => '{}'.")));
 }
 
 /* ---- going on ---- */

@@ -266,5 +266,6 @@ pgb_diff_pair_columns(PgbDiff *diff)
 				(errmsg("tables \"%s\" and \"%s\" have different columns",
 						staged->name, live->name),
 				 errdetail_internal("%s", detail.data),
-				 errhint("The columns that both have are compared, those of different types as text.")));
+				 errhint("The columns that both have are compared, "
+						 "those of different types as text.")));
 }
