@@ -9,9 +9,12 @@
  */
 #include "port/port.h"
 
+#include "access/sysattr.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "server/compat.h"
 #include "server/promote/promote_entry.h"
@@ -89,22 +92,51 @@ is_table(Oid relation)
 	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
 }
 
+/* "(l.a, l.b) = (s.a, s.b)" for the columns of the staged table's primary key, or NULL. */
+static char *
+key_condition(Oid staged)
+{
+	Oid			constraint;
+	Bitmapset  *columns = get_primary_key_attnos(staged, false, &constraint);
+	StringInfoData live_side;
+	StringInfoData staged_side;
+	int			column = -1;
+
+	initStringInfo(&live_side);
+	initStringInfo(&staged_side);
+	while ((column = bms_next_member(columns, column)) >= 0)
+	{
+		const char *name = quote_identifier(get_attname(staged,
+														column + FirstLowInvalidHeapAttributeNumber,
+														false));
+
+		appendStringInfo(&live_side, "%sl.%s", live_side.len > 0 ? ", " : "", name);
+		appendStringInfo(&staged_side, "%ss.%s", staged_side.len > 0 ? ", " : "", name);
+	}
+	return live_side.len == 0 ? NULL : psprintf("(%s) = (%s)", live_side.data, staged_side.data);
+}
+
 /* The way to have both: what differs, and the rows that only the staged one has. */
 static void
 refuse_live_table(const PgbPromote *promote, const char *live)
 {
 	char	   *staged = pgb_stage_live_name(promote->staged);
-	char	   *call = psprintf("pgbackup_diff_table(%s, %s)",
-								quote_literal_cstr(staged), quote_literal_cstr(live));
+	char	   *condition = key_condition(promote->staged);
+	StringInfoData hint;
+
+	initStringInfo(&hint);
+	appendStringInfo(&hint, "To merge the two, look at what differs: SELECT * FROM pgbackup_diff_table(%s, %s);",
+					 quote_literal_cstr(staged), quote_literal_cstr(live));
+	if (condition != NULL)
+		appendStringInfo(&hint, " and copy the rows that are missing: INSERT INTO %s SELECT s.* FROM %s s"
+						 " WHERE NOT EXISTS (SELECT FROM %s l WHERE %s);", live, staged, live, condition);
+	appendStringInfoString(&hint, " To have the staged table instead, rename or drop the other one first.");
 
 	ereport(ERROR,
 			(errcode(ERRCODE_DUPLICATE_TABLE),
 			 errmsg("table \"%s\" exists", live),
 			 errdetail("A staged table is put back only where its name is free."),
-			 errhint("SELECT * FROM %s shows what differs; INSERT INTO %s SELECT (pg_catalog.jsonb_populate_record(NULL::%s, staged)).* "
-					 "FROM %s WHERE change = 'only_staged' brings back the rows that are missing.  "
-					 "Or rename or drop \"%s\" first.",
-					 call, live, live, call, live)));
+			 errhint("%s", hint.data)));
 }
 
 static void
