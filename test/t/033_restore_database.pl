@@ -74,8 +74,8 @@ is( $node->safe_psql('everything_again', q{
 		WHERE relkind IN ('r', 'm') AND oid >= 16384 AND reltuples < 0}),
 	'0', 'every table has been analyzed');
 is( $node->safe_psql('postgres', "SELECT kind, status, backup, message, detail ~ '^Schedules' FROM pgbackup_runs ORDER BY run_id DESC LIMIT 1")
-	  =~ s/with \d+ tables of \d+ rows/with rows/r,
-	qq(restore|succeeded|$id|database "everything_again" is restored from backup "$id", with rows|t),
+	  =~ s/ \(tables: \d+, rows: \d+\)//r,
+	qq(restore|succeeded|$id|database "everything_again" is restored from backup "$id"|t),
 	'the run has its row');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_ls_dir('base/pgsql_tmp') d"), '0',
 	'no file of pg_restore is left');

@@ -240,7 +240,7 @@ pgb_restore_report(void *state, PgbJobResult *result)
 	PgbRestore *restore = state;
 
 	snprintf(result->message, sizeof(result->message),
-			 "database \"%s\" is restored from backup \"%s\", with %d tables of " UINT64_FORMAT " rows",
+			 "database \"%s\" is restored from backup \"%s\" (tables: %d, rows: " UINT64_FORMAT ")",
 			 restore->request.new_database, restore->manifest->id, restore->manifest->ntables,
 			 restore->rows);
 	strlcpy(result->detail, restore->remarks.data, sizeof(result->detail));
