@@ -67,6 +67,12 @@ test_usage(void)
 	expect("list --repository=repo --pgdata=data", 2, "", "exclude each other");
 	expect("list --repository=repo --output=xml", 2, "", "\"xml\"");
 	expect("list --repository=repo --cluster=x", 2, "", "\"x\" is not a system identifier");
+	expect("list --repository=repo --to=x", 2, "", "pgbackup list takes no --to");
+	expect("cat latest --repository=repo", 2, "", "name it with --table");
+	expect("cat latest --repository=repo --table=x --output=json", 2, "", "takes no --output");
+	expect("extract latest --repository=repo", 2, "", "--to");
+	expect("extract latest --repository=repo --to=x --jobs=x", 2, "", "\"x\" is not a number of jobs");
+	expect("extract latest --repository=repo --to=x --with-dependencies", 2, "", "needs --table");
 	expect("list --nonsense", 2, "", "pgbackup --help");
 	expect("list --repository=none", 1, "", "does not exist");
 	expect("list --repository=/", 1, "", "is not a repository");

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_toc.c
- *	  pg_dump's table of contents: read, damaged.
+ *	  pg_dump's table of contents: read, damaged, written with some of its entries.
  *
  * test/unit/repo/test_toc.c
  *
@@ -9,7 +9,7 @@
  */
 #include "tap.h"
 
-#include "repo/toc.h"
+#include "repo/toc_select.h"
 
 static char *data;
 static size_t length;
@@ -292,14 +292,100 @@ test_made(void)
 	raises(ERRCODE_DATA_CORRUPTED, "a dependency out of range", made_with(dependency, "2147483648"));
 }
 
+/* ---- some of the entries ---- */
+
+static bool
+has(const PgbTocSelection *selection, const char *desc, const char *tag)
+{
+	PgbTocEntry *entry = find(selection->toc, desc, tag);
+
+	return entry != NULL && pgb_toc_is_selected(selection, entry);
+}
+
+static PgbTocSelection *
+selection_of(const PgbToc *toc, const char *table)
+{
+	PgbTocSelection *selection = pgb_toc_select_begin(toc);
+
+	pgb_toc_select(selection, find(toc, "TABLE", table));
+	pgb_toc_select_belongings(selection);
+	return selection;
+}
+
+/* What is written is read again: the head as it was, the entries in their order. */
+static void
+check_written(const PgbTocSelection *selection, const char *name)
+{
+	size_t		size;
+	char	   *written = pgb_toc_write(selection->toc, data, selection->keep, &size);
+	PgbToc	   *toc = pgb_toc_parse(written, size, "toc.dat");
+	int			n = 0;
+	bool		same = strcmp(toc->database, "sample") == 0 && strcmp(toc->encoding, "UTF8") == 0;
+
+	for (int i = 0; i < selection->toc->count; i++)
+	{
+		if (selection->keep[i])
+			same = same && n < toc->count &&
+				toc->entries[n++].dump_id == selection->toc->entries[i].dump_id;
+	}
+	ok(same && n == toc->count, name);
+}
+
+static void
+test_selection(void)
+{
+	PgbToc	   *toc = pgb_toc_parse(data, length, "toc.dat");
+	PgbTocSelection *orders = selection_of(toc, "orders");
+	PgbTocSelection *items = selection_of(toc, "items");
+	PgbTocSelection *tree = selection_of(toc, "log");
+	PgbTocSelection *partition = selection_of(toc, "log_2026");
+	PgbTocEntry *key = find(toc, "FK CONSTRAINT", "items items_order_id_fkey");
+	bool	   *all = palloc(toc->count);
+	size_t		size;
+
+	ok(has(orders, "TABLE DATA", "orders") && has(orders, "SEQUENCE", "orders_id_seq") &&
+	   has(orders, "SEQUENCE SET", "orders_id_seq") && has(orders, "CONSTRAINT", "orders orders_pkey") &&
+	   has(orders, "COMMENT", "TABLE orders"), "to a table belong rows, sequence, key, comment");
+	ok(!has(orders, "VIEW", "paid") && !has(orders, "TYPE", "state") && !has(orders, "TABLE", "items"),
+	   "but no view of it, no type, no other table");
+	ok(!has(orders, "FK CONSTRAINT", "items items_order_id_fkey") && !pgb_toc_is_left_out(orders, key),
+	   "a foreign key to it is of the other table");
+	ok(!pgb_toc_is_selected(items, key) && pgb_toc_is_left_out(items, key),
+	   "which has to leave it out");
+	pgb_toc_select(items, find(toc, "TABLE", "orders"));
+	pgb_toc_select_belongings(items);
+	ok(pgb_toc_is_selected(items, key), "both have it");
+
+	ok(has(tree, "TABLE", "log_2026") && has(tree, "TABLE DATA", "log_2026") &&
+	   has(tree, "TABLE ATTACH", "log_2026") && has(tree, "INDEX ATTACH", "log_2026_at_idx"),
+	   "to a partitioned table belong its partitions");
+	ok(!has(partition, "TABLE", "log") && !has(partition, "TABLE ATTACH", "log_2026") &&
+	   !has(partition, "INDEX ATTACH", "log_2026_at_idx") && has(partition, "INDEX", "log_2026_at_idx"),
+	   "a partition alone is a table with its index");
+	ok(pgb_toc_missing_relation(partition, find(toc, "TABLE", "log_2026")) == NULL,
+	   "which needs no other table");
+
+	pgb_toc_select_needed(orders);
+	ok(has(orders, "SCHEMA", "shop") && has(orders, "TYPE", "state") && !has(orders, "TABLE", "items"),
+	   "what it needs: schema and type");
+
+	check_written(orders, "a selection is written");
+	check_written(pgb_toc_select_begin(toc), "and one of almost nothing");
+	memset(all, true, toc->count);
+	ok(memcmp(pgb_toc_write(toc, data, all, &size), data, length) == 0 && size == length,
+	   "all entries make the file as it was");
+}
+
 int
 main(void)
 {
 	load("toc-1.14.dat");
 	test_content(14);
+	test_selection();
 	test_damage("1.14");
 	load("toc-1.16.dat");
 	test_content(16);
+	test_selection();
 	test_damage("1.16");
 	make_1_15();
 	test_content(15);
