@@ -131,8 +131,11 @@ add_by_leaves(PgbPromote *promote, const ForeignKey *key)
 static void
 warn_not_valid(PgbPromote *promote, const ForeignKey *key, const ErrorData *error)
 {
-	pgb_promote_warn(promote, psprintf("%s does not hold, and is put back NOT VALID", key->title), error,
-					 psprintf("Correct the rows, and then run ALTER TABLE %s VALIDATE CONSTRAINT %s.",
+	pgb_promote_warn(promote,
+					 psprintf(error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION ?
+							  "%s does not hold, and is put back NOT VALID" :
+							  "%s could not be checked, and is put back NOT VALID", key->title), error,
+					 psprintf("Correct that, and then run ALTER TABLE %s VALIDATE CONSTRAINT %s.",
 							  table_name(key), quote_identifier(key->constraint->conname)));
 }
 

@@ -218,6 +218,9 @@ pgb_stage_take_record(Oid staged)
 	record->backup = column(0, 3, context);
 	record->parts = read_parts(&own, staged, context);
 
+	/* its parts by themselves: triggers of foreign keys can be off in this session */
+	execute(psprintf("DELETE FROM %s.pgbackup_staged_parts WHERE staged = $1", own.schema),
+			lengthof(types), types, values);
 	execute(psprintf("DELETE FROM %s.pgbackup_staged_tables WHERE staged = $1", own.schema),
 			lengthof(types), types, values);
 	pgb_own_tables_close(&own);
