@@ -19,6 +19,7 @@
 #include "port/port.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "server/compat.h"
@@ -143,23 +144,25 @@ prepare(PgbRestore *restore)
 	pgb_restore_commit(restore);
 }
 
+/* All that comes before the rows; large objects, still empty, and the values of sequences. */
 static void
 restore_schema(PgbRestore *restore)
 {
+	char	   *values;
+
 	pgb_job_set_phase(restore->job, PGB_PHASE_RESTORING_SCHEMA);
 	pgb_restore_make_folder(restore);
 	pgb_restore_section(restore, "pre-data", 1, NULL);
+	values = pgb_restore_list_values(restore);
+	if (values != NULL)
+		pgb_restore_section(restore, "data", 1, values);
 }
 
-/* The values of sequences, and all that is built on the rows. */
+/* All that is built on the rows. */
 static void
 restore_rest(PgbRestore *restore)
 {
-	char	   *values = pgb_restore_list_values(restore);
-
 	pgb_job_set_phase(restore->job, PGB_PHASE_INDEXING);
-	if (values != NULL)
-		pgb_restore_section(restore, "data", 1, values);
 	pgb_restore_section(restore, "post-data", restore->request.jobs, NULL);
 	pgb_restore_remove_folder(restore);
 }
@@ -229,9 +232,9 @@ pgb_restore_cleanup(void *state)
 	restore->program = NULL;
 	pgb_restore_crew_stop(restore->crew);
 	restore->crew = NULL;
+	pgb_restore_remove_folder(restore);
 	pgb_incomplete_abandon(restore);
 	pgb_restore_drop_roles(restore);
-	pgb_restore_remove_folder(restore);
 }
 
 void
@@ -243,5 +246,7 @@ pgb_restore_report(void *state, PgbJobResult *result)
 			 "database \"%s\" is restored from backup \"%s\" (tables: %d, rows: " UINT64_FORMAT ")",
 			 restore->request.new_database, restore->manifest->id, restore->manifest->ntables,
 			 restore->rows);
-	strlcpy(result->detail, restore->remarks.data, sizeof(result->detail));
+	strlcpy(result->detail, restore->remarks.data,
+			pg_mbcliplen(restore->remarks.data, restore->remarks.len,
+						 sizeof(result->detail) - 1) + 1);
 }

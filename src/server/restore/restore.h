@@ -110,7 +110,7 @@ extern void pgb_restore_remove_folder(PgbRestore *restore);
 
 /*
  * In that folder, a list (as of pg_restore -L) of the entries of section data which are not
- * rows or large objects.  NULL: there are none.
+ * the rows of a table or the content of large objects.  NULL: there are none.
  */
 extern char *pgb_restore_list_values(PgbRestore *restore);
 
