@@ -84,9 +84,10 @@ work(const Workers *workers, pid_t program)
 {
 	Shared	   *shared = workers->shared;
 
+	/* It may have been told to end before it could be ended, or be an orphan already. */
 	handle_signals(SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != program)
+	if (interrupted || getppid() != program)
 		_exit(1);
 
 	/*
