@@ -115,16 +115,16 @@ is_ours(const PgbPromote *promote, const GrantStmt *grant)
 }
 
 /*
- * "SET SESSION AUTHORIZATION role" before a grant says who has made it, when it was not the
- * owner.  In whose name the caller must not act, is not asked.
+ * "SET SESSION AUTHORIZATION role" before a grant says who has made it; InvalidOid stands for
+ * the owner.  False when the caller must not act in that name.
  */
 static bool
-read_grantor(PgbPromote *promote, const PgbTocEntry *entry, const VariableSetStmt *set, Oid owner, Oid *role)
+read_grantor(PgbPromote *promote, const PgbTocEntry *entry, const VariableSetStmt *set, Oid *role)
 {
 	const A_Const *value;
 
-	*role = owner;
-	if (strcmp(set->name, "session_authorization") != 0 || set->kind != VAR_SET_VALUE)
+	*role = InvalidOid;
+	if (set->name == NULL || strcmp(set->name, "session_authorization") != 0 || set->kind != VAR_SET_VALUE)
 		return true;
 	value = linitial(set->args);
 	if (!IsA(value, A_Const) || !IsA(&value->val, String))
@@ -140,9 +140,12 @@ read_grantor(PgbPromote *promote, const PgbTocEntry *entry, const VariableSetStm
 	return false;
 }
 
+/* The grantor is InvalidOid for the owner. */
 static void
-put_back(PgbPromote *promote, const PgbTocEntry *entry, GrantStmt *grant, Oid role)
+put_back(PgbPromote *promote, const PgbTocEntry *entry, GrantStmt *grant, Oid grantor)
 {
+	Oid			owner = pgb_promote_owner(pgb_promote_live(linitial_node(RangeVar, grant->objects)));
+	Oid			role = OidIsValid(grantor) ? grantor : owner;
 	PgbPiece   *piece = pgb_piece(psprintf("a grant on %s", entry->tag), list_make1(grant),
 								  pgb_stage_text(promote->stage, entry->defn));
 
@@ -156,7 +159,6 @@ put_back(PgbPromote *promote, const PgbTocEntry *entry, GrantStmt *grant, Oid ro
 void
 pgb_promote_grant_entry(PgbPromote *promote, PgbTocEntry *entry)
 {
-	Oid			owner = InvalidOid;
 	Oid			role = InvalidOid;
 	bool		may = true;
 	ListCell   *lc;
@@ -166,11 +168,8 @@ pgb_promote_grant_entry(PgbPromote *promote, PgbTocEntry *entry)
 		Node	   *statement = lfirst(lc);
 
 		if (IsA(statement, VariableSetStmt))
-			may = read_grantor(promote, entry, (VariableSetStmt *) statement, InvalidOid, &role);
+			may = read_grantor(promote, entry, (VariableSetStmt *) statement, &role);
 		else if (IsA(statement, GrantStmt) && may && is_ours(promote, (GrantStmt *) statement))
-		{
-			owner = pgb_promote_owner(pgb_promote_live(linitial_node(RangeVar, ((GrantStmt *) statement)->objects)));
-			put_back(promote, entry, (GrantStmt *) statement, OidIsValid(role) ? role : owner);
-		}
+			put_back(promote, entry, (GrantStmt *) statement, role);
 	}
 }

@@ -23,7 +23,9 @@ static PgbPiece *
 piece_of(const PgbPromote *promote, const PgbTocEntry *entry, const char *kind, const char *name,
 		 const RangeVar *table, Node *statement)
 {
-	return pgb_piece(psprintf("%s \"%s\" of table \"%s\"", kind, name, quote_qualified_identifier(table->schemaname, table->relname)),
+	char	   *of = quote_qualified_identifier(table->schemaname, table->relname);
+
+	return pgb_piece(psprintf("%s \"%s\" of table \"%s\"", kind, name, of),
 					 list_make1(statement), pgb_stage_text(promote->stage, entry->defn));
 }
 

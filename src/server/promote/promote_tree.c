@@ -203,8 +203,11 @@ void
 pgb_promote_inherit_entry(PgbPromote *promote, PgbTocEntry *entry)
 {
 	PgbStagedTable *table = pgb_stage_table(promote->stage, entry->dump_id);
-	CreateStmt *create = linitial_node(CreateStmt, pgb_stage_parse(promote->stage, entry->defn));
+	CreateStmt *create = linitial(pgb_stage_parse(promote->stage, entry->defn));
 
+	/* only those of the plan are known to be one */
+	if (!IsA(create, CreateStmt))
+		return;
 	if (table == NULL)
 		inherit_to_child(promote, entry, create);
 	else if (table == promote->stage->root && create->inhRelations != NIL)
