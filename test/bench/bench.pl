@@ -14,6 +14,8 @@
 #   without shared buffers.  It is sampled in a run of its own, which is not timed.
 # - pg_restore -t leaves indexes out; a list (-L) names the table's key and index too, which
 #   is what staging brings back.
+# - pgbackup_restore_database analyzes what it has restored: pg_restore is followed by
+#   vacuumdb --analyze-only.  It reads an archive that is not compressed.
 # - Outputs stay until the end: on ext4, removing many files makes it slow
 #   for some minutes to create others.
 #
@@ -40,6 +42,7 @@ my $rounds = $ENV{BENCH_ROUNDS} || 3;
 my $lineitems = int(4_000_000 * $scale);
 my $output = "$ENV{PRIVATE}/output";
 my $archive = "$output/archive";
+my $plain_archive = "$output/plain";
 my $megabyte = 1_000_000;
 my $worker_limit = 64 * 1024;    # kB
 
@@ -91,6 +94,23 @@ my %restore2 = (%restore1,
 	run => sub { pg_restore(2) });
 my @restores = (\%stage1, \%stage2, \%restore1, \%restore2);
 
+my %whole1 = (
+	name => 'restore_database, 1 job',
+	run => sub { restore_database(1) },
+	size => \&size_of_whole,
+	after => sub { command('dropdb', 'whole') });
+my %whole2 = (%whole1,
+	name => 'restore_database, 2 jobs',
+	run => sub { restore_database(2) });
+my %restore_whole1 = (%whole1,
+	name => 'pg_restore, vacuumdb',
+	before => sub { command('createdb', '-T', 'template0', 'whole') },
+	run => sub { pg_restore_whole(1) });
+my %restore_whole2 = (%restore_whole1,
+	name => 'pg_restore -j2, vacuumdb -j2',
+	run => sub { pg_restore_whole(2) });
+my @wholes = (\%whole1, \%whole2, \%restore_whole1, \%restore_whole2);
+
 # The largest RssAnon of a process that makes a backup, kB.
 my $worker_memory = 0;
 
@@ -104,6 +124,8 @@ measure_rounds(@backups);
 show('Backups of the whole database', \%run1, \%run2, @backups);
 measure_rounds(@restores);
 show('Bringing lineitem back, with its key and its index', \%stage1, \%stage2, @restores);
+measure_rounds(@wholes);
+show('Restoring the whole database', \%whole1, \%whole2, @wholes);
 measure_memory();
 show_targets();
 
@@ -112,7 +134,7 @@ show_targets();
 # Data, WAL, and the outputs of all rounds.
 sub check_room
 {
-	my $needed = int(1 + (10 + 5 * $rounds) * $scale);
+	my $needed = int(1 + (15 + 5 * $rounds) * $scale);
 	my ($free) = text_of('df', '-BG', '--output=avail', $ENV{PRIVATE}) =~ /(\d+)G/;
 
 	die "this needs some $needed GB in $ENV{PRIVATE}, where $free GB are free;"
@@ -137,6 +159,7 @@ sub make_data
 sub make_archive
 {
 	command('pg_dump', '-Fd', '-Z1', '-f', $archive);
+	command('pg_dump', '-Fd', '-Z0', '-f', $plain_archive);
 	my @entries = grep { /^\d+; .* (TABLE|TABLE DATA|CONSTRAINT|INDEX) public lineitem/ }
 	  split /^/, text_of('pg_restore', '-l', $archive);
 
@@ -199,6 +222,29 @@ sub pg_restore
 
 	command('pg_restore', '-L', "$archive.list", '-d', 'target', $jobs > 1 ? "-j$jobs" : (), $archive);
 	return;
+}
+
+sub restore_database
+{
+	my ($jobs) = @_;
+	return sql("SELECT pgbackup_restore_database('whole', jobs => $jobs)");
+}
+
+sub pg_restore_whole
+{
+	my ($jobs) = @_;
+
+	command('pg_restore', '-d', 'whole', $jobs > 1 ? "-j$jobs" : (), $plain_archive);
+	command('vacuumdb', '-q', '--analyze-only', "-j$jobs", 'whole');
+	return;
+}
+
+sub size_of_whole
+{
+	local $ENV{PGDATABASE} = 'whole';
+	my $rows = sql('SELECT count(*) FROM lineitem');
+	die "lineitem in the restored database has $rows rows instead of $lineitems" if $rows != $lineitems;
+	return sql("SELECT pg_database_size('whole')");
 }
 
 # Bytes of a restored table, whose rows are counted first.
@@ -411,6 +457,7 @@ sub show_targets
 	my $smaller = ratio(\%dump_directory, \%run2, 'bytes');
 	my $staging1 = ratio(\%restore1, \%stage1, 'wall');
 	my $staging2 = ratio(\%restore2, \%stage2, 'wall');
+	my $whole2 = ratio(\%restore_whole2, \%whole2, 'wall');
 
 	print "\nTargets\n";
 	target('2 jobs at least 2.5 times as fast as pg_dump -Fd -j2 -Z1',
@@ -424,6 +471,8 @@ sub show_targets
 		$staging1 >= 1, sprintf '%.2f times as fast', $staging1);
 	target('staging with 2 jobs no slower than pg_restore -j2',
 		$staging2 >= 1, sprintf '%.2f times as fast', $staging2);
+	target('a whole database with 2 jobs no slower than pg_restore -j2',
+		$whole2 >= 1, sprintf '%.2f times as fast', $whole2);
 	return;
 }
 
