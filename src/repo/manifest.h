@@ -49,6 +49,29 @@ typedef struct PgbTable
 	char	   *file;			/* name of its PgbStoredFile */
 } PgbTable;
 
+/* A tablespace of a base backup that has a place of its own. */
+typedef struct PgbTablespace
+{
+	Oid			oid;
+	char	   *path;			/* where it was; NULL: in place, in pg_tblspc */
+	uint64		size;			/* bytes of its files */
+} PgbTablespace;
+
+/* What only a base backup has. */
+typedef struct PgbBase
+{
+	uint32		block_size;		/* bytes */
+	uint32		segment_size;	/* of WAL, bytes */
+	bool		checksums;		/* were pages checked? */
+	uint64		damaged_pages;	/* pages whose checksum is wrong */
+	uint64		file_count;		/* regular files */
+	char	   *backup_label;	/* text of the file */
+	char	   *tablespace_map; /* or NULL */
+	char	   *history;		/* text of the timeline's .history file; NULL: timeline 1 */
+	int			ntablespaces;
+	PgbTablespace *tablespaces;
+} PgbBase;
+
 typedef struct PgbManifest
 {
 	char		id[PGB_ID_SIZE];
@@ -62,10 +85,10 @@ typedef struct PgbManifest
 	int			server_version_num;
 	char	   *pgbackup_version;
 	int64		started_at;		/* microseconds since 2000-01-01 UTC */
-	int64		as_of;			/* the moment of the snapshot */
+	int64		as_of;			/* the moment of the snapshot; of a base backup, of its end */
 	int64		finished_at;
-	uint64		start_lsn;		/* at the snapshot */
-	uint64		stop_lsn;
+	uint64		start_lsn;		/* at the snapshot; of a base backup, where replay begins */
+	uint64		stop_lsn;		/* of a base backup: before it nothing is consistent */
 	uint32		timeline;
 	int			compression_level;
 	char	   *options;		/* JSON of what the run was asked for, or NULL */
@@ -74,6 +97,7 @@ typedef struct PgbManifest
 	PgbTable   *tables;			/* by schema and name */
 	int			nfiles;
 	PgbStoredFile *files;		/* by name */
+	PgbBase    *base;			/* NULL for a logical backup */
 
 	/* sums, filled by pgb_manifest_parse() and pgb_manifest_totals() */
 	uint64		raw_bytes;
