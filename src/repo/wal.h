@@ -18,7 +18,6 @@
 #ifndef PGB_WAL_H
 #define PGB_WAL_H
 
-#include "nodes/pg_list.h"
 #include "repo/repository.h"
 
 /* The length of a segment's name */
