@@ -25,14 +25,29 @@ typedef struct CliOptions
 	char	  **args;
 } CliOptions;
 
+/* An option that only some commands have. */
+typedef struct CliOption
+{
+	const char *name;			/* without the dashes */
+	const char *value;			/* what it takes, for the help: "DIR"; NULL: nothing */
+	const char *description;
+} CliOption;
+
 typedef struct CliCommand
 {
 	const char *name;
 	const char *arguments;		/* for the help */
 	const char *description;
-	int			nargs;			/* exactly so many */
+	int			nargs;			/* at least so many */
+	int			more_args;		/* that may follow them */
+	const CliOption *options;	/* its own, ended by one without a name; or NULL */
+	void		(*accept) (const char *name, const char *value);	/* takes one of them, in
+																	 * the order of the line */
 	int			(*run) (const CliOptions *options); /* returns the exit status */
 } CliCommand;
+
+/* Says what is wrong with the command line, and exits with EXIT_USAGE. */
+pg_noreturn extern void cli_usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
 extern const CliCommand cli_list;
 extern const CliCommand cli_show;
