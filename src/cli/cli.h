@@ -72,6 +72,12 @@ extern char *cli_size(uint64 bytes);
 /* "2026-02-19 15:30:00 UTC", "1h 02m", palloc'd. */
 extern char *cli_time(int64 moment);
 extern char *cli_duration(int64 micros);
+
+/*
+ * Reads "2026-02-19 15:30:00+01", with T or a space, with Z, UTC, an offset or without a zone: then
+ * in that of this machine.  Microseconds since 2000-01-01 UTC; false when it is no moment.
+ */
+extern bool cli_parse_moment(const char *text, int64 *moment);
 extern char *cli_number(uint64 number); /* "?" for PGB_ROWS_UNKNOWN */
 
 /* The text without what would act on a terminal, palloc'd. */
