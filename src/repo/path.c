@@ -89,6 +89,8 @@ pgb_path_make(const PgbTimelineHistory *history, const PgbTimelineWal *wal, int 
 	PgbPath    *path = palloc0(sizeof(PgbPath));
 
 	path->history = history;
+	path->wal = wal;
+	path->nwal = nwal;
 	path->segment_size = segment_size;
 	for (int i = 0; i < history->count; i++)
 	{
@@ -142,4 +144,20 @@ uint64
 pgb_path_last(const PgbPath *path)
 {
 	return path->npieces > 0 ? path->pieces[path->npieces - 1].end : 0;
+}
+
+bool
+pgb_path_misleads(const PgbPath *path, uint64 end)
+{
+	const PgbTimelineHistory *history = path->history;
+	uint64		number = end / path->segment_size;
+	uint32		current = end > 0 ? pgb_path_timeline(path, (end - 1) / path->segment_size) : 0;
+
+	for (int i = history->count - 1; i >= 0 && history->spans[i].timeline >= current; i--)
+	{
+		if (number >= history->spans[i].begin / path->segment_size &&
+			has_segment(find_wal(path->wal, path->nwal, history->spans[i].timeline), number))
+			return true;
+	}
+	return false;
 }

@@ -176,16 +176,6 @@ last_ended_at(const Question *q, uint64 lsn)
 
 /* ---- targets: the end of the archive, a place in the WAL, the backup itself ---- */
 
-/*
- * Does the WAL end before a fork, in a segment of the parent?  Who does not stop there by itself
- * would be led on by the parent, past the fork, without a word.
- */
-static bool
-misleads(const Question *q, uint64 end)
-{
-	return end % q->path->segment_size != 0;
-}
-
 static PgbReach
 reach_latest(const Question *q)
 {
@@ -195,7 +185,7 @@ reach_latest(const Question *q)
 	/* not even the WAL of one backup is there to its end */
 	if (i < 0)
 		return answer_broken(q, q->ncandidates - 1);
-	return misleads(q, last) ? answer_broken(q, i) : answer_by_wal(q, i, last);
+	return pgb_path_misleads(q->path, last) ? answer_broken(q, i) : answer_by_wal(q, i, last);
 }
 
 /* A record that begins at the LSN or after it must be there to stop at. */
@@ -226,7 +216,7 @@ reach_xid(const Question *q)
 	{
 		uint64		end = pgb_path_end(q->path, candidate(q, i)->start_lsn);
 
-		if (has_wal(q, i) && !misleads(q, end) &&
+		if (has_wal(q, i) && !pgb_path_misleads(q->path, end) &&
 			(q->is_named || end == pgb_path_last(q->path)))
 			return answer(PGB_REACHED, q->candidates[i], end);
 	}

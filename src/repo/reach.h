@@ -39,12 +39,17 @@ typedef struct PgbPathPiece
 typedef struct PgbPath
 {
 	const PgbTimelineHistory *history;
+	const PgbTimelineWal *wal;	/* as it was given */
+	int			nwal;
 	uint32		segment_size;	/* bytes */
 	int			npieces;
 	PgbPathPiece   *pieces;			/* ascending; no segment is in two of them */
 } PgbPath;
 
-/* wal has each timeline of the history at most once, in any order, and may have others. */
+/*
+ * wal has each timeline of the history at most once, in any order, and may have others.
+ * History and wal must stay where they are.
+ */
 extern PgbPath *pgb_path_make(const PgbTimelineHistory *history, const PgbTimelineWal *wal,
 							  int nwal, uint32 segment_size);
 
@@ -56,6 +61,12 @@ extern uint64 pgb_path_end(const PgbPath *path, uint64 lsn);
 
 /* Where the last piece ends; 0 if there is none. */
 extern uint64 pgb_path_last(const PgbPath *path);
+
+/*
+ * Would PostgreSQL go on from this end of the WAL with a segment of a parent, past the fork?  It
+ * does so without a word where the first segment of a child is missing and the parent has one.
+ */
+extern bool pgb_path_misleads(const PgbPath *path, uint64 end);
 
 /* ---- what can be reached on it ---- */
 

@@ -222,6 +222,22 @@ stops_after(const PgbTarget *target, char point, uint64 lsn, bool is_consistent)
 	}
 }
 
+/* Has the backup a commit that is not to be there?  PostgreSQL does not see it. */
+static bool
+has_too_much(const World *world, uint32 timeline, const PgbReachBackup *backup,
+			 const PgbTarget *target)
+{
+	for (uint64 lsn = 0; lsn < backup->start_lsn; lsn++)
+	{
+		uint32		writer = origin(world, timeline, lsn);
+
+		if (target->kind == PGB_TARGET_TIME &&
+			stops_before(target, world->commits[writer][lsn], moment(writer, lsn), lsn))
+			return true;
+	}
+	return false;
+}
+
 static Played
 play(const World *world, uint32 timeline, const PgbReachBackup *backup, const PgbTarget *target)
 {
@@ -253,7 +269,8 @@ play(const World *world, uint32 timeline, const PgbReachBackup *backup, const Pg
 			break;
 		if (stops_before(target, world->commits[writer][lsn], moment(writer, lsn), lsn))
 		{
-			played.succeeds = lsn >= backup->stop_lsn;
+			played.succeeds = lsn >= backup->stop_lsn &&
+				!has_too_much(world, timeline, backup, target);
 			break;
 		}
 		if (stops_after(target, world->points[writer][lsn], lsn, lsn + 1 >= backup->stop_lsn))
@@ -362,16 +379,17 @@ route_suffices(const World *world, uint32 timeline, const PgbReach *answer, cons
 }
 
 /*
- * Where the model is stricter or the decision is: a target within the last record of a backup;
- * and a moment in the part of a parent's segment that is before a fork, of which the facts
- * do not tell.
+ * Where the decision may be stricter than the model: a target within the last record of a backup; a
+ * moment before the end of a backup that has no commit in between; and one in the part of
+ * a parent's segment that is before a fork, of which the facts do not tell.
  */
 static bool
 is_left_open(const PgbReachBackup *backup, const PgbTarget *target, const Played *played)
 {
 	if (target->kind == PGB_TARGET_LSN)
 		return target->lsn < backup->stop_lsn && played->end <= backup->stop_lsn;
-	return target->kind == PGB_TARGET_TIME && played->at_fork;
+	return target->kind == PGB_TARGET_TIME &&
+		(played->at_fork || backup->end_time >= target->time);
 }
 
 /* Where the archive of a path ends, by looking at each LSN. */
