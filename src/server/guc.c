@@ -22,6 +22,7 @@
 char	   *pgb_guc_repository = NULL;
 int			pgb_guc_jobs = 2;
 int			pgb_guc_compression_level = 1;
+int			pgb_guc_archive_workers = 1;
 char	   *pgb_guc_conninfo = NULL;
 char	   *pgb_guc_bin_directory = NULL;
 int			pgb_guc_history_days = 90;
@@ -113,11 +114,20 @@ pgb_guc_define(void)
 							NULL, NULL, NULL);
 
 	DefineCustomIntVariable("pgbackup.compression_level",
-							"zstd compression level of backups.",
+							"zstd compression level of backups and archived WAL.",
 							NULL,
 							&pgb_guc_compression_level,
 							1, -7, 19,
 							PGC_USERSET,
+							0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgbackup.archive_workers",
+							"Background workers that compress WAL ahead of the archiver, when some of it waits.",
+							"0 leaves all to the archiver.",
+							&pgb_guc_archive_workers,
+							1, 0, 8,
+							PGC_SIGHUP,
 							0,
 							NULL, NULL, NULL);
 

@@ -15,6 +15,7 @@
 extern char *pgb_guc_repository;	/* absolute path */
 extern int	pgb_guc_jobs;
 extern int	pgb_guc_compression_level;
+extern int	pgb_guc_archive_workers;
 extern char *pgb_guc_conninfo;
 extern char *pgb_guc_bin_directory;
 extern int	pgb_guc_history_days;	/* -1: for ever */
