@@ -16,7 +16,7 @@
 
 #define PROGNAME	"pgbackup"
 
-static const CliCommand *const commands[] = {&cli_list, &cli_show, &cli_restore, &cli_verify, &cli_wal_get};
+static const CliCommand *const commands[] = {&cli_list, &cli_show, &cli_restore, &cli_verify, &cli_wal_get, &cli_check};
 
 /* ---- help ---- */
 
