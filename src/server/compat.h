@@ -13,9 +13,13 @@
 #ifndef PGB_COMPAT_H
 #define PGB_COMPAT_H
 
+#include "access/xlog.h"
+#include "lib/stringinfo.h"
+#include "replication/slot.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "archive/archive_module.h"
+#include "access/xlogbackup.h"
 #include "varatt.h"
 #else
 #include "postmaster/pgarch.h"
@@ -96,6 +100,67 @@ pgb_object_aclcheck(Oid class, Oid object, Oid role, AclMode mode)
 		callbacks->shutdown_cb = shutdown; \
 	} \
 	extern void _PG_archive_module_init(ArchiveModuleCallbacks *callbacks)
+#endif
+
+/*
+ * Backup mode of the server (physical/backup_mode.c).  Since 16 what is known of a backup has a
+ * type of its own; before, all of it is the text of the label.
+ */
+#if PG_VERSION_NUM >= 160000
+typedef BackupState PgbServerBackup;
+
+static inline void
+pgb_server_backup_start(PgbServerBackup *state, const char *label, bool fast, StringInfo map)
+{
+	do_pg_backup_start(label, fast, NULL, state, map);
+}
+
+static inline char *
+pgb_server_backup_label(PgbServerBackup *state)
+{
+	return build_backup_content(state, false);
+}
+
+static inline void
+pgb_server_backup_stop(PgbServerBackup *state)
+{
+	do_pg_backup_stop(state, false);
+}
+#else
+typedef struct PgbServerBackup
+{
+	XLogRecPtr	startpoint;
+	TimeLineID	starttli;
+	XLogRecPtr	stoppoint;
+	TimeLineID	stoptli;
+	StringInfoData label;
+} PgbServerBackup;
+
+static inline void
+pgb_server_backup_start(PgbServerBackup *state, const char *label, bool fast, StringInfo map)
+{
+	initStringInfo(&state->label);
+	state->startpoint = do_pg_backup_start(label, fast, &state->starttli, &state->label, NULL, map);
+}
+
+static inline char *
+pgb_server_backup_label(PgbServerBackup *state)
+{
+	return pstrdup(state->label.data);
+}
+
+static inline void
+pgb_server_backup_stop(PgbServerBackup *state)
+{
+	state->stoppoint = do_pg_backup_stop(state->label.data, false, &state->stoptli);
+}
+#endif
+
+/* Drops the temporary replication slots of this session. */
+#if PG_VERSION_NUM >= 170000
+#define pgb_drop_temporary_slots()	ReplicationSlotCleanup(false)
+#else
+#define pgb_drop_temporary_slots()	ReplicationSlotCleanup()
 #endif
 
 #endif							/* PGB_COMPAT_H */
