@@ -10,9 +10,8 @@
 #include "port/port.h"
 #include "cli/cli.h"
 
+#include "datatype/timestamp.h"
 #include "repo/check.h"
-
-#define USECS_PER_HOUR	(INT64CONST(3600) * 1000000)
 
 static int64 max_age = 0;
 
@@ -153,7 +152,7 @@ print_json(const CliOptions *options, const Findings *findings)
 	{
 		pgb_json_inline_object(&w, NULL);
 		if (f->cluster != 0)
-			pgb_json_string(&w, "cluster", psprintf(UINT64_FORMAT, f->cluster));
+			pgb_json_string(&w, "system_identifier", psprintf(UINT64_FORMAT, f->cluster));
 		pgb_json_string(&w, "name", f->name);
 		pgb_json_string(&w, "status", pgb_check_status_name(f->status));
 		pgb_json_string(&w, "detail", f->detail);

@@ -12,10 +12,8 @@
 #include "port/port.h"
 #include "repo/check.h"
 
+#include "datatype/timestamp.h"
 #include "repo/window.h"
-
-#define USECS_PER_HOUR	(INT64CONST(3600) * 1000000)
-#define USECS_PER_DAY	(24 * USECS_PER_HOUR)
 
 /* More than that of a kind are counted, not named. */
 #define NAMED			5
