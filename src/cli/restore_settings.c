@@ -158,6 +158,17 @@ restore_command(const Restore *restore)
 	return command.data;
 }
 
+/* With an offset: abbreviations of zones are not known yet when the server reads this. */
+static char *
+time_setting(int64 moment)
+{
+	char	   *text = pgb_time_to_text(moment);
+
+	text[strlen("2026-02-19")] = ' ';
+	text[strlen(text) - 1] = '\0';
+	return psprintf("%s+00", text);
+}
+
 static void
 append_target(StringInfo out, const Restore *restore)
 {
@@ -170,8 +181,7 @@ append_target(StringInfo out, const Restore *restore)
 		case PGB_TARGET_LATEST:
 			break;
 		case PGB_TARGET_TIME:
-			append_setting(out, "recovery_target_time",
-						   psprintf("%s", pgb_time_to_text(target->time)));
+			append_setting(out, "recovery_target_time", time_setting(target->time));
 			break;
 		case PGB_TARGET_LSN:
 			append_setting(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
