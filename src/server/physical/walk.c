@@ -17,6 +17,7 @@
 
 #include "catalog/catalog.h"
 #include "common/file_perm.h"
+#include "common/file_utils.h"
 #include "common/relpath.h"
 #include "miscadmin.h"
 #include "postmaster/syslogger.h"
