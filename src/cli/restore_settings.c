@@ -58,8 +58,8 @@ static const char *const target_settings[] = {
 };
 
 static const char *const other_settings[] = {
-	"restore_command", "recovery_target_timeline", "recovery_target_inclusive",
-	"recovery_target_action",
+	"restore_command", "recovery_end_command", "recovery_target_timeline",
+	"recovery_target_inclusive", "recovery_target_action",
 };
 
 #define OUR_COMMENT		"# Added by pgbackup restore"
@@ -144,8 +144,9 @@ append_word(StringInfo out, const char *word)
 	appendStringInfoChar(out, '\'');
 }
 
+/* wal-get with what comes after where the repository is. */
 static char *
-restore_command(const Restore *restore)
+wal_get_command(const Restore *restore, const char *arguments)
 {
 	StringInfoData command;
 
@@ -153,8 +154,8 @@ restore_command(const Restore *restore)
 	append_word(&command, cli_program_path());
 	appendStringInfoString(&command, " wal-get ");
 	append_word(&command, psprintf("--repository=%s", restore->repository->store->location));
-	appendStringInfo(&command, " --system=" UINT64_FORMAT " %%f \"%%p\"",
-					 restore->repository->system_identifier);
+	appendStringInfo(&command, " --system=" UINT64_FORMAT " %s",
+					 restore->repository->system_identifier, arguments);
 	return command.data;
 }
 
@@ -223,7 +224,8 @@ restore_write_settings(const Restore *restore)
 	initStringInfo(&text);
 	append_old_settings(&text, pgb_target_read(path, SETTINGS_LIMIT, &length));
 	appendStringInfo(&text, "%s at %sZ, of backup %s\n", OUR_COMMENT, now, restore->backup->id);
-	append_setting(&text, "restore_command", restore_command(restore));
+	append_setting(&text, "restore_command", wal_get_command(restore, "%f \"%p\""));
+	append_setting(&text, "recovery_end_command", wal_get_command(restore, "--clean"));
 	append_target(&text, restore);
 
 	pgb_target_write(path, file_mode(restore), text.data, text.len, true);
