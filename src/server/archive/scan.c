@@ -93,7 +93,8 @@ get_page(Segment *segment, off_t offset)
 
 /*
  * The segment before is needed when a record begins there and ends here.  pg_wal may have
- * removed it, being archived: then the archive has it.
+ * removed it, being archived: then the archive has it.  Returns false when neither has it;
+ * what cannot be read is raised.
  */
 static bool
 open_segment_before(Scan *scan, uint32 timeline)
@@ -108,6 +109,10 @@ open_segment_before(Scan *scan, uint32 timeline)
 	snprintf(path, sizeof(path), XLOGDIR "/%s", name.text);
 	if (open_segment(&scan->before, name.number, path))
 		return true;
+	if (errno != ENOENT)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\": %m", path)));
 
 	(void) MakePGDirectory("base/" PG_TEMP_FILES_DIR);
 	snprintf(path, sizeof(path), "base/%s/%s%d.%s", PG_TEMP_FILES_DIR, PG_TEMP_FILE_PREFIX,
@@ -117,7 +122,11 @@ open_segment_before(Scan *scan, uint32 timeline)
 		return false;
 	opened = open_segment(&scan->before, name.number, path);
 	(void) unlink(path);
-	return opened;
+	if (!opened)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\": %m", path)));
+	return true;
 }
 
 static int
@@ -246,7 +255,7 @@ is_within_record(const XLogPageHeaderData *page)
 
 /*
  * The page with the beginning of the record that the segment begins with, or of one before that.
- * Invalid if it cannot be found: it is longer than a segment, or the segment before is gone.
+ * Invalid if it cannot be found: it is longer than a segment.
  */
 static XLogRecPtr
 find_beginning(Scan *scan)
@@ -259,8 +268,10 @@ find_beginning(Scan *scan)
 	memcpy(&page, data, sizeof(page));
 	if ((page.xlp_info & XLP_FIRST_IS_CONTRECORD) == 0)
 		return scan->begin;
+
+	/* Is it nowhere, then nothing can be recovered through this record anyway. */
 	if (!open_segment_before(scan, page.xlp_tli))
-		return InvalidXLogRecPtr;
+		return scan->begin;
 
 	for (off_t offset = wal_segment_size - XLOG_BLCKSZ; offset >= 0; offset -= XLOG_BLCKSZ)
 	{

@@ -109,6 +109,9 @@ open_at(const char *location)
 	MemoryContextSwitchTo(open_context);
 	strlcpy(open_location, location, sizeof(open_location));
 	open_repository = pgb_repository_open(location, GetSystemIdentifier(), is_new);
+	if (is_new)
+		open_repository->store->ops->make_folder(open_repository->store,
+												 pgb_wal_folder(GetSystemIdentifier()));
 	MemoryContextSwitchTo(caller);
 }
 

@@ -14,7 +14,10 @@
 #include "port/port.h"
 
 #include <signal.h>
+#include <unistd.h>
 
+#include "access/xlog_internal.h"
+#include "access/xlogarchive.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "server/archive/archive.h"
@@ -146,12 +149,27 @@ take_settings(void)
 	proc_exit(0);
 }
 
+/* Somebody may have taken the file away, or its mark: that is for the archiver's loop. */
+static bool
+is_wanted(const PgbWalName *name)
+{
+	char		path[MAXPGPATH];
+
+	snprintf(path, sizeof(path), XLOGDIR "/%s", name->text);
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return false;
+	StatusFilePath(path, name->text, ".ready");
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 bool
 pgb_archive_wait_after(const PgbWalName *name, const ErrorData *error)
 {
 	TimestampTz until;
 	char		activity[128];
 
+	if (!is_wanted(name))
+		return false;
 	note_trouble(name, error);
 	if (pgb_archive_must_stop())
 		return false;
