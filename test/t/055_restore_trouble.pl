@@ -287,14 +287,13 @@ SKIP:
 	ok(!-e "$small/cluster" && !-e "$places/new", 'and nothing is touched');
 }
 
-# As when a disk is full: no file may grow beyond this, and to try is an error ...
+# As when a disk is full: no file may grow beyond this, and to try is an error.
 my $largest_file = 4096;    # units of 1024 bytes, as the shell has them
 my $limited = fresh();
 my @command = (
 	'bash', '-c', "ulimit -f $largest_file; exec \"\$@\"", 'restore',
 	'pgbackup', 'restore', '--repository', repository($node), '--target-dir', $limited,
 	'--tablespace-mapping', "$places/old=$limited-fast", '--jobs', 2);
-my ;
 IPC::Run::run(\@command, '<', \undef, '>', \$out, '2>', \$err);
 is($? >> 8, 1, 'a file that cannot be written is an error');
 like($err, qr/could not (write|create) "\Q$limited\E\/[^"]+": File too large.*has not ended/s, 'and is named');
