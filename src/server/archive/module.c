@@ -171,6 +171,12 @@ archive_file(const char *file, const char *path)
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(context);
+
+	/*
+	 * Waiting may have used up a wakeup: the archiver is to look at its signals once more
+	 * before it sleeps.
+	 */
+	SetLatch(MyLatch);
 	return archived;
 }
 

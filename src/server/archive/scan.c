@@ -18,7 +18,7 @@
 #include "access/xlog_internal.h"
 #include "access/xlogreader.h"
 #include "catalog/pg_control.h"
-#include "common/file_perm.h"
+#include "common/file_utils.h"
 #include "server/archive/archive.h"
 #include "storage/fd.h"
 
