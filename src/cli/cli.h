@@ -120,4 +120,15 @@ extern void cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *ma
 extern void cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const char *id,
 								const char *damage);
 
+/* ---- base backups (show_base.c) ---- */
+
+/* "Name:  value", nothing for NULL (show.c). */
+extern void cli_print_fact(const char *name, const char *value);
+
+extern void cli_print_base(const PgbManifest *manifest);
+extern void cli_print_base_files(PgbRepository *repository, const PgbManifest *manifest);
+extern void cli_describe_base(PgbJsonWriter *w, const PgbManifest *manifest);
+extern void cli_describe_base_files(PgbJsonWriter *w, PgbRepository *repository,
+									const PgbManifest *manifest);
+
 #endif							/* PGB_CLI_H */
