@@ -30,6 +30,7 @@ case $1 in
 		build_all
 		cluster_start test/bench/postgresql.conf
 		perl test/bench/bench.pl
+		bash test/bench/base.sh
 		cluster_stop
 		trap - EXIT
 		for script in test/bench/*.sh
