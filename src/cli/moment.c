@@ -109,7 +109,7 @@ read_zone(const char **text, int *offset)
 		return ZONE_LOCAL;
 	for (int i = 0; i < lengthof(universal); i++)
 	{
-		if (pg_strcasecmp(*text, universal[i]) == 0)
+		if (pg_strncasecmp(*text, universal[i], strlen(universal[i])) == 0)
 		{
 			*text += strlen(universal[i]);
 			return ZONE_OFFSET;
