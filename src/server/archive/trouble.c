@@ -31,7 +31,7 @@
 
 /* How long to wait before the next attempt: longer each time. */
 #define FIRST_WAIT_MS	500
-#define LONGEST_WAIT_MS	5000
+#define LONGEST_WAIT_MS	3000
 
 static volatile sig_atomic_t stop_requested = false;
 static struct sigaction previous_handler;
@@ -162,6 +162,17 @@ is_wanted(const PgbWalName *name)
 	return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
+/*
+ * The server is down but for us, and this was the last attempt.  The archiver's loop would
+ * try six times, with pauses, and complain about it twice.
+ */
+static void
+leave_if_stopped(void)
+{
+	if (stop_requested)
+		proc_exit(0);
+}
+
 bool
 pgb_archive_wait_after(const PgbWalName *name, const ErrorData *error)
 {
@@ -171,6 +182,7 @@ pgb_archive_wait_after(const PgbWalName *name, const ErrorData *error)
 	if (!is_wanted(name))
 		return false;
 	note_trouble(name, error);
+	leave_if_stopped();
 	if (pgb_archive_must_stop())
 		return false;
 
@@ -185,6 +197,7 @@ pgb_archive_wait_after(const PgbWalName *name, const ErrorData *error)
 	{
 		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 
+		leave_if_stopped();
 		if (pgb_archive_must_stop())
 			return false;
 		if (ConfigReloadPending)
