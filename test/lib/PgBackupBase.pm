@@ -289,9 +289,11 @@ sub copy_worker_pids
 {
 	my ($node) = @_;
 
-	return split /\n/,
+	my @pids = split /\n/,
 	  $node->safe_psql('postgres',
 		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'pgbackup data' ORDER BY pid");
+
+	return @pids;
 }
 
 sub leaves_no_base

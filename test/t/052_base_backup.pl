@@ -181,7 +181,8 @@ command_ok([ 'pg_checksums', '--check', '-D', $restored->data_dir ], 'all checks
 # ---- while it runs ----
 
 $id = start_slow_base($node, 'jobs => 2');
-is(scalar(copy_worker_pids($node)), 2, 'as many workers as were asked for');
+wait_for(sub { copy_worker_pids($node) >= 2 }, 'both workers');
+is(scalar(my @workers = copy_worker_pids($node)), 2, 'as many workers as were asked for');
 is($node->safe_psql('postgres',
 		"SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pgbackup%' AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)"),
 	'0', 'nobody holds back VACUUM');

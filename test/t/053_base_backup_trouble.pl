@@ -217,6 +217,14 @@ is($node->safe_psql('postgres', "SELECT status FROM pgbackup_list() WHERE id = '
 
 # ---- servers that cannot ----
 
+$node->backup('for_standby');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'for_standby', has_streaming => 1);
+$standby->start;
+fails_like($standby, "SELECT pgbackup_run('full')", qr/ERROR:  a base backup cannot be made on a standby.*HINT/s,
+	'not on a standby');
+$standby->stop('immediate');
+
 configure('archive_mode = off', "archive_library = ''", 'max_replication_slots = 0');
 fails_like($node, "SELECT pgbackup_run('full')", qr/ERROR:  a base backup needs a replication slot.*HINT/s,
 	'there can be no slot');
