@@ -17,8 +17,9 @@
 #include "port/atomics.h"
 
 /*
- * Content of a frame.  A page that is wanted alone costs the reading of its frame, and each frame
- * costs an entry of the manifest.
+ * Content of a frame.  A page that is wanted alone costs the reading of its frame, some milliseconds; each
+ * frame costs an entry of the manifest, which for a terabyte has 250,000 of them.  Frames of 1 MB
+ * are stored no worse (1 %), smaller ones are.
  */
 #define PGB_PACK_FRAME_BYTES	(4 * 1024 * 1024)
 
