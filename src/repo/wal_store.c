@@ -14,8 +14,6 @@
 
 #include "io/digest.h"
 
-#define READ_SIZE		(1024 * 1024)
-
 /* ---- temporary names ---- */
 
 /*
@@ -119,12 +117,14 @@ write_frames(PgbObject *object, Source *source, uint64 *offset)
 {
 	PgbWalTrailer *trailer = &source->trailer;
 	PgbFrameEncoder *encoder = pgb_frame_encoder_create(source->level);
-	char	   *buffer = palloc(READ_SIZE);
 	uint64		left = trailer->facts.segment_size;
+	char	   *buffer = palloc(Min(left, PGB_FRAME_TARGET));
 
 	while (left > 0)
 	{
-		size_t		length = pgb_wal_file_read(source->file, buffer, Min(left, READ_SIZE));
+		size_t		length = pgb_wal_file_read(source->file, buffer, Min(left, PGB_FRAME_TARGET));
+		PgbFrame	frame;
+		const char *stored;
 
 		CHECK_FOR_INTERRUPTS();
 		if (length == 0)
@@ -132,19 +132,13 @@ write_frames(PgbObject *object, Source *source, uint64 *offset)
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("WAL file \"%s\" has become shorter", source->path)));
 		trailer->facts.raw_crc = pgb_crc32c_extend(trailer->facts.raw_crc, buffer, length);
-		pgb_frame_encoder_append(encoder, buffer, length);
+		stored = pgb_frame_encoder_whole(encoder, buffer, length, &frame);
+
+		object->store->ops->write_at(object, *offset, stored, frame.stored_bytes);
+		*offset += frame.stored_bytes;
+		pgb_frames_add(&trailer->frames, &frame);
+		trailer->crc = pgb_crc32c_combine(trailer->crc, frame.crc, frame.stored_bytes);
 		left -= length;
-
-		if (pgb_frame_encoder_raw(encoder) >= PGB_FRAME_TARGET || left == 0)
-		{
-			PgbFrame	frame;
-			const char *stored = pgb_frame_encoder_end(encoder, &frame);
-
-			object->store->ops->write_at(object, *offset, stored, frame.stored_bytes);
-			*offset += frame.stored_bytes;
-			pgb_frames_add(&trailer->frames, &frame);
-			trailer->crc = pgb_crc32c_combine(trailer->crc, frame.crc, frame.stored_bytes);
-		}
 	}
 	pfree(buffer);
 }

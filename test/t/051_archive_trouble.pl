@@ -75,13 +75,14 @@ sub archiver_pid
 	return $server->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'archiver'");
 }
 
-sub worker_pid
+# The processes of the server whose title matches.
+sub children
 {
-	my ($server) = @_;
+	my ($server, $pattern) = @_;
 	my ($postmaster) = read_file($server->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-	my ($pid) = `ps -o pid=,args= --ppid $postmaster` =~ /^\s*(\d+) .*pgbackup archive worker/m;
 
-	return $pid;
+	return map { /^\s*(\d+) (.*)/ && (!$pattern || $2 =~ $pattern) ? $1 : () }
+	  split /\n/, `ps -o pid=,args= --ppid $postmaster`;
 }
 
 # After a crash; a connection may break then in any way.
@@ -234,9 +235,10 @@ my @segments = archived_segments($node);
 
 # ---- kills ----
 
-# In the middle of a backlog, each time at another moment.
+# In the middle of a backlog, each time at another moment.  PostgreSQL itself starts an
+# archiver again only after ten seconds; a new postmaster does at once.
 {
-	my @victims = qw(archiver worker archiver server worker server);
+	my @victims = qw(archiver server worker server);
 	my %killed;
 
 	for my $round (0 .. $#victims)
@@ -250,18 +252,26 @@ my @segments = archived_segments($node);
 		rename "$home-away", $home or die $!;
 		wait_for(sub { count_ready($node) < 11 - $round }, 'the archiver');
 
-		my $pid = $victim eq 'archiver' ? $archiver : $victim eq 'worker' ? worker_pid($node) : undef;
+		my $pid = $archiver;
+		if ($victim eq 'worker')
+		{
+			wait_for(sub { ($pid) = children($node, qr/pgbackup archive worker/) }, 'a worker');
+		}
 		if ($victim eq 'server')
 		{
+			my @orphans = children($node);
+
 			$node->kill9;
+			wait_for(sub { !kill 0, @orphans }, 'the orphans of the server');
 			$node->start;
 			$killed{server}++;
 		}
-		elsif (defined $pid && kill 'KILL', $pid)
+		elsif (kill 'KILL', $pid)
 		{
 			wait_for(sub { !kill 0, $pid }, 'the end of the process');
 			$killed{$victim}++;
 			wait_for(\&is_up, 'the server');
+			$node->restart;
 		}
 		wait_archived($node);
 	}

@@ -44,6 +44,9 @@ extern bool pgb_archive_must_stop(void);
  */
 extern bool pgb_archive_wait_after(const PgbWalName *name, const ErrorData *error);
 
+/* Has the last attempt failed? */
+extern bool pgb_archive_in_trouble(void);
+
 /* It has been archived; says so if there was trouble. */
 extern void pgb_archive_trouble_over(void);
 

@@ -84,7 +84,7 @@ archive_shared(const PgbWalName *name)
 		CHECK_FOR_INTERRUPTS();
 	}
 
-	if (pgb_guc_archive_workers > 0 && !pgb_archive_must_stop())
+	if (pgb_guc_archive_workers > 0 && !pgb_archive_in_trouble() && !pgb_archive_must_stop())
 	{
 		if (pgb_archive_is_exhausted())
 			offer_ready();

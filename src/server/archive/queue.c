@@ -418,6 +418,14 @@ pgb_archive_note_failure(const PgbWalName *name, const ErrorData *error)
 	TimestampTz now = GetCurrentTimestamp();
 
 	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+
+	/* nobody needs to try the others now; they are offered again when it is over */
+	for (int i = queue->count - 1; i >= 0; i--)
+	{
+		if (queue->entries[i].state == ENTRY_WAITING || queue->entries[i].state == ENTRY_LEFT)
+			remove_entry(&queue->entries[i]);
+	}
+
 	status->failures++;
 	status->failed_at = now;
 	if (status->failing_since == 0)

@@ -107,6 +107,12 @@ note_trouble(const PgbWalName *name, const ErrorData *error)
 		pgb_archive_note_failure(name, error);
 }
 
+bool
+pgb_archive_in_trouble(void)
+{
+	return trouble_since != 0;
+}
+
 void
 pgb_archive_trouble_over(void)
 {

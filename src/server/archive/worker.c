@@ -20,6 +20,7 @@
 #include "server/guc.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "storage/procsignal.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -153,7 +154,7 @@ pgb_archive_worker_main(Datum arg)
 		proc_exit(0);
 	before_shmem_exit(leave, Int32GetDatum(number));
 
-	while (!ShutdownRequestPending && number < pgb_guc_archive_workers)
+	while (!ShutdownRequestPending && PostmasterIsAlive() && number < pgb_guc_archive_workers)
 	{
 		if (pgb_archive_claim(&name, location))
 		{
