@@ -32,7 +32,7 @@ out=$place/out
 results=$place/results
 export PGHOST=$place PGPORT=5432 PGDATABASE=postgres PGUSER=$(id -un)
 
-variants=("pgbackup, 1 process" "pgbackup, 2 processes" "zstd -dc | tar x, synced")
+variants=("pgbackup, 1 process" "pgbackup, 2 processes" "zstd -dc to tar x, synced")
 if command -v pgbackrest >/dev/null
 then
 	variants+=("pgBackRest, 1 process" "pgBackRest, 2 processes")
