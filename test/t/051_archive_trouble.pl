@@ -81,7 +81,7 @@ sub children
 	my ($server, $pattern) = @_;
 	my ($postmaster) = read_file($server->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 
-	return map { /^\s*(\d+) (.*)/ && (!$pattern || $2 =~ $pattern) ? $1 : () }
+	return map { !$pattern || $_ =~ $pattern ? /^\s*(\d+)/ : () }
 	  split /\n/, `ps -o pid=,args= --ppid $postmaster`;
 }
 
