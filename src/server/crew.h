@@ -47,7 +47,10 @@ extern bool pgb_crew_ended(PgbCrew *crew);
 /* Waits until then, with interrupts. */
 extern void pgb_crew_wait(PgbCrew *crew);
 
-/* Ends them, waits until they are gone, frees the memory.  Raises nothing; more than once or NULL is fine. */
+/*
+ * Ends them, waits until they are gone, frees the memory.  Raises nothing; more than once or NULL
+ * is fine.
+ */
 extern void pgb_crew_stop(PgbCrew *crew);
 
 extern PGDLLEXPORT void pgb_crew_member_main(Datum arg);

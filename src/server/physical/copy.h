@@ -54,8 +54,8 @@ typedef struct PgbCopied
 typedef struct PgbCopy PgbCopy;
 
 /*
- * Starts to copy the regular files of the walk with up to so many workers.  With none to be had, this process
- * does it all before the function returns.
+ * Starts to copy the regular files of the walk with up to so many workers.  With none to be
+ * had, this process does it all before the function returns.
  */
 extern PgbCopy *pgb_copy_start(const PgbWalk *walk, const PgbCopyTarget *target, int jobs);
 

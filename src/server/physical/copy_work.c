@@ -3,10 +3,10 @@
  * copy_work.c
  *	  A worker that copies files into packs.
  *
- * The size of a file of a relation is what the walk has seen, whatever becomes of it: what it has
- * grown by is in the WAL, and what it has been cut by is zero pages, which the WAL cuts off again.  All segments of
- * a relation have thus the lengths that they had at one moment, so that recovery finds a truncation
- * to be one.  Other files have the length at which they are read.
+ * The size of a file of a relation is what the walk has seen, whatever becomes of it: what it
+ * has grown by is in the WAL, and what it has been cut by is zero pages, which the WAL cuts off
+ * again.  All segments of a relation have thus the lengths that they had at one moment, so that
+ * recovery finds a truncation to be one.  Other files have the length at which they are read.
  *
  * src/server/physical/copy_work.c
  *

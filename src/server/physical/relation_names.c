@@ -284,7 +284,7 @@ give_up(PgbRelationNames *names, const char *reason)
 	ereport(WARNING,
 			(errmsg("the relations of a database are not known to the backup"),
 			 errdetail("Database %u: %s.", database->database.oid, reason),
-			 errhint("The backup is complete; only single tables of this database cannot be brought back from it.")));
+			 errhint("The backup is complete, but single tables of this database cannot be brought back from it.")));
 }
 
 static void

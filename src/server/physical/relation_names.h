@@ -24,8 +24,8 @@ extern PgbRelationNames *pgb_relation_names_start(PgbBackupWriter *writer, int l
 
 /*
  * Goes on with what can be done now, and returns at once; true when all databases are
- * done.  A database that cannot be read is a WARNING, and incomplete in the map; one that is dropped meanwhile is
- * left out.
+ * done.  A database that cannot be read is a WARNING, and incomplete in the map; one that is
+ * dropped meanwhile is left out.
  */
 extern bool pgb_relation_names_attend(PgbRelationNames *names);
 

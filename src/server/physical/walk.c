@@ -17,10 +17,8 @@
 
 #include "catalog/catalog.h"
 #include "common/file_perm.h"
-#include "common/file_utils.h"
 #include "common/relpath.h"
 #include "miscadmin.h"
-#include "postmaster/syslogger.h"
 #include "server/compat.h"
 #include "server/physical/walk.h"
 #include "storage/fd.h"
@@ -50,140 +48,7 @@ typedef enum DirectoryKind
 	DIRECTORY_TABLESPACES		/* pg_tblspc */
 } DirectoryKind;
 
-/* ---- names ---- */
-
-/* Digits that make an OID, and no more; returns what follows them, or NULL. */
-static const char *
-scan_number(const char *text, uint32 *number)
-{
-	uint64		value = 0;
-	const char *digit = text;
-
-	while (*digit >= '0' && *digit <= '9' && digit - text < OIDCHARS)
-		value = value * 10 + (uint64) (*digit++ - '0');
-	if (digit == text || value == 0 || value > PG_UINT32_MAX)
-		return NULL;
-	*number = (uint32) value;
-	return digit;
-}
-
-static const char *
-scan_fork(const char *text, const char **fork)
-{
-	static const char *const forks[] = {"_fsm", "_vm", "_init"};
-
-	*fork = "";
-	for (int i = 0; i < lengthof(forks); i++)
-	{
-		if (strncmp(text, forks[i], strlen(forks[i])) == 0)
-		{
-			*fork = forks[i];
-			return text + strlen(forks[i]);
-		}
-	}
-	return text;
-}
-
-/* 16385, 16385_vm, 16385.2, 16385_fsm.1 */
-static bool
-parse_relation_file(const char *name, PgbRelationFile *relation, const char **fork)
-{
-	uint32		number;
-	const char *rest = scan_number(name, &number);
-
-	memset(relation, 0, sizeof(*relation));
-	if (rest == NULL)
-		return false;
-	rest = scan_fork(rest, fork);
-	if (*rest == '.')
-	{
-		rest = scan_number(rest + 1, &relation->segment);
-		if (rest == NULL)
-			return false;
-	}
-	if (*rest != '\0')
-		return false;
-	relation->is_relation = true;
-	relation->number = number;
-	relation->is_main = (*fork)[0] == '\0';
-	return true;
-}
-
-PgbRelationFile
-pgb_relation_file(const char *name)
-{
-	PgbRelationFile relation;
-	const char *fork;
-
-	if (!parse_relation_file(name, &relation, &fork))
-		relation.is_relation = false;
-	return relation;
-}
-
-/* t3_16385, and forks and segments of it: of a temporary table */
-static bool
-is_temporary_relation(const char *name)
-{
-	const char *rest;
-	PgbRelationFile relation;
-	const char *fork;
-
-	if (name[0] != 't')
-		return false;
-
-	/* the number of a backend may be 0 */
-	rest = name + 1 + strspn(name + 1, "0123456789");
-	return rest > name + 1 && *rest == '_' && parse_relation_file(rest + 1, &relation, &fork);
-}
-
-/* Files that the server makes afresh, or that would be wrong in a copy; also those that begin so. */
-static bool
-is_left_out(const char *name)
-{
-	static const struct
-	{
-		const char *name;
-		bool		is_prefix;
-	}			names[] =
-	{
-		{PG_TEMP_FILE_PREFIX, true},
-		{PG_AUTOCONF_FILENAME ".tmp", false},
-		{LOG_METAINFO_DATAFILE_TMP, false},
-		{"pg_internal.init", true},
-		{"backup_label", false},
-		{"tablespace_map", false},
-		{"backup_manifest", false},
-		{"postmaster.pid", false},
-		{"postmaster.opts", false},
-		{".DS_Store", false},
-	};
-
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		if (names[i].is_prefix ?
-			strncmp(name, names[i].name, strlen(names[i].name)) == 0 :
-			strcmp(name, names[i].name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Directories that the server needs, and whose content it makes afresh. */
-static bool
-is_emptied(const char *name)
-{
-	static const char *const names[] = {
-		"pg_stat_tmp", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots",
-		"pg_subtrans",
-	};
-
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
+/* ---- directories ---- */
 
 static bool
 is_number(const char *name)
@@ -303,7 +168,7 @@ add_regular(Walker *walker, const char *path, const char *name, const struct sta
 
 	added->file.size = (uint64) st->st_size;
 	if (where == DIRECTORY_RELATIONS)
-		added->relation = pgb_relation_file(name);
+		(void) pgb_relation_file(name, &added->relation);
 	walker->walk->bytes += added->file.size;
 }
 
@@ -401,7 +266,7 @@ visit_directory(Walker *walker, const char *path, const char *name, const struct
 	add(walker, PGB_FILE_DIRECTORY, path, st->st_mode);
 
 	/* a tablespace inside the data directory is copied as a tablespace */
-	if (is_emptied(name) || is_tablespace_place(walker, st))
+	if (pgb_is_emptied(name) || is_tablespace_place(walker, st))
 		return;
 	walk_directory(walker, path);
 }
@@ -419,9 +284,9 @@ visit(Walker *walker, const char *path, const char *name, DirectoryKind where)
 	if (strcmp(path, "pg_wal") == 0)
 		add_wal_directories(walker, path);
 	else if (where == DIRECTORY_TABLESPACES && (S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode)) &&
-			 (rest = scan_number(name, &oid)) != NULL && *rest == '\0')
+			 (rest = pgb_scan_number(name, &oid)) != NULL && *rest == '\0')
 		walk_tablespace(walker, path, (Oid) oid, &st);
-	else if (S_ISLNK(st.st_mode) && is_emptied(name))
+	else if (S_ISLNK(st.st_mode) && pgb_is_emptied(name))
 		add(walker, PGB_FILE_DIRECTORY, path, pg_dir_create_mode);
 	else if (S_ISDIR(st.st_mode))
 		visit_directory(walker, path, name, &st);
@@ -460,9 +325,8 @@ find_unlogged(char **names, int count, Unlogged *unlogged)
 	for (int i = 0; i < count; i++)
 	{
 		PgbRelationFile relation;
-		const char *fork;
 
-		if (parse_relation_file(names[i], &relation, &fork) && strcmp(fork, "_init") == 0)
+		if (pgb_relation_file(names[i], &relation) && relation.is_init)
 			unlogged->numbers[unlogged->count++] = relation.number;
 	}
 	qsort(unlogged->numbers, unlogged->count, sizeof(Oid), compare_oids);
@@ -472,9 +336,8 @@ static bool
 is_unlogged_content(const Unlogged *unlogged, const char *name)
 {
 	PgbRelationFile relation;
-	const char *fork;
 
-	return parse_relation_file(name, &relation, &fork) && strcmp(fork, "_init") != 0 &&
+	return pgb_relation_file(name, &relation) && !relation.is_init &&
 		bsearch(&relation.number, unlogged->numbers, unlogged->count, sizeof(Oid),
 				compare_oids) != NULL;
 }
@@ -498,10 +361,10 @@ walk_directory(Walker *walker, const char *path)
 		char	   *below = is_root ? names[i] : psprintf("%s/%s", path, names[i]);
 
 		CHECK_FOR_INTERRUPTS();
-		if (is_left_out(names[i]))
+		if (pgb_is_left_out(names[i]))
 			continue;
 		if (kind == DIRECTORY_RELATIONS &&
-			(is_temporary_relation(names[i]) || is_unlogged_content(&unlogged, names[i])))
+			(pgb_is_temporary_relation(names[i]) || is_unlogged_content(&unlogged, names[i])))
 			continue;
 		visit(walker, below, names[i], kind);
 		if (!is_root)

@@ -13,18 +13,10 @@
 #define PGB_WALK_H
 
 #include "repo/file_list.h"
+#include "server/physical/file_name.h"
 
 /* Copied apart, after all others: it says where they begin. */
 #define PGB_CONTROL_FILE	"global/pg_control"
-
-/* A relation's file: what its pages are to be checked by. */
-typedef struct PgbRelationFile
-{
-	bool		is_relation;
-	Oid			number;			/* relfilenode */
-	uint32		segment;
-	bool		is_main;		/* of the main fork */
-} PgbRelationFile;
 
 /* A file as the walk has seen it.  The size is that of the moment of the walk. */
 typedef struct PgbWalkedFile
@@ -49,8 +41,5 @@ typedef struct PgbWalk
  * Allocated in the current memory context.
  */
 extern PgbWalk *pgb_walk(const char *repository);
-
-/* Is it the name of a file of a relation in a directory of relations? */
-extern PgbRelationFile pgb_relation_file(const char *name);
 
 #endif							/* PGB_WALK_H */
