@@ -91,7 +91,8 @@ load_backups(Archive *archive)
 		PgbManifest *manifest = entries[i].manifest;
 		PgbReachBackup *backup = &archive->backups[archive->nbackups];
 
-		if (manifest == NULL || manifest->base == NULL)
+		if (manifest == NULL || manifest->base == NULL ||
+			manifest->start_lsn > manifest->stop_lsn)
 			continue;
 		if (archive->segment_size == 0)
 			archive->segment_size = manifest->base->segment_size;
