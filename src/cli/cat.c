@@ -86,15 +86,30 @@ write_rows(const CliArchive *archive, const PgbTable *table)
 
 /* ---- the command ---- */
 
+static const CliOption options_of_cat[] = {
+	{"table", "NAME", "the table: a name as in SQL", 't'},
+	{NULL}
+};
+
+static const char *given_table = NULL;
+static int	ntables = 0;
+
+static void
+accept(const char *name, const char *value)
+{
+	given_table = value;
+	ntables++;
+}
+
 static int
 run(const CliOptions *options)
 {
 	CliArchive *archive;
 
-	if (options->ntables != 1)
+	if (ntables != 1)
 		cli_usage_error("pgbackup cat writes one table: name it with --table");
 	archive = cli_archive_open(options);
-	write_rows(archive, find_table(archive, options->tables[0]));
+	write_rows(archive, find_table(archive, given_table));
 	return 0;
 }
 
@@ -102,7 +117,8 @@ const CliCommand cli_cat = {
 	.name = "cat",
 	.arguments = " BACKUP --table=NAME",
 	.description = "write the rows of one table to standard output, as COPY does",
-	.options = "t",
 	.nargs = 1,
+	.options = options_of_cat,
+	.accept = accept,
 	.run = run,
 };

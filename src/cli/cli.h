@@ -31,29 +31,53 @@ typedef struct CliOptions
 	char	  **args;
 } CliOptions;
 
+/* An option that only some commands have. */
+typedef struct CliOption
+{
+	const char *name;			/* without the dashes */
+	const char *value;			/* what it takes, for the help: "DIR"; NULL: nothing */
+	const char *description;
+	char		letter;			/* its short form, the same wherever the name is the same; or 0 */
+} CliOption;
+
 typedef struct CliCommand
 {
 	const char *name;
 	const char *arguments;		/* for the help */
 	const char *description;
-	const char *options;		/* short names of those that not all commands have */
-	int			nargs;			/* exactly so many */
+	int			nargs;			/* at least so many */
+	int			more_args;		/* that may follow them */
+	const CliOption *options;	/* its own, ended by one without a name; or NULL */
+	void		(*accept) (const char *name, const char *value);	/* takes one of them, in
+																	 * the order of the line */
+	bool		writes_json;	/* does it heed --output=json? */
 	int			(*run) (const CliOptions *options); /* returns the exit status */
 } CliCommand;
 
-/* Ends the program, since the command line is wrong. */
+/* Says what is wrong with the command line, and exits with EXIT_USAGE. */
 pg_noreturn extern void cli_usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
 extern const CliCommand cli_cat;
 extern const CliCommand cli_extract;
 extern const CliCommand cli_list;
 extern const CliCommand cli_show;
+extern const CliCommand cli_restore;
+extern const CliCommand cli_verify;
+extern const CliCommand cli_wal_get;
+extern const CliCommand cli_check;
+
+/* From now on, all that wal-get does not succeed in ends with a status that stops a recovery. */
+extern void cli_wal_get_guard(int argc, char **argv);
 
 /* ---- repository (place.c) ---- */
 
 /* The absolute path of a directory's repository, as the server's default is. */
 extern char *cli_beside_data_directory(const char *data_directory);
 extern char *cli_absolute_path(const char *path);
+
+/* The path of this program itself; argv0 is what main() got. */
+extern void cli_set_program(const char *argv0);
+extern const char *cli_program_path(void);
 
 /*
  * Opens the repository, with one PgbRepository for each cluster to look at,
@@ -73,6 +97,12 @@ extern char *cli_size(uint64 bytes);
 /* "2026-02-19 15:30:00 UTC", "1h 02m", palloc'd. */
 extern char *cli_time(int64 moment);
 extern char *cli_duration(int64 micros);
+
+/*
+ * Reads "2026-02-19 15:30:00+01", with T or a space, with Z, UTC, an offset or without a zone: then
+ * in that of this machine.  Microseconds since 2000-01-01 UTC; false when it is no moment.
+ */
+extern bool cli_parse_moment(const char *text, int64 *moment);
 extern char *cli_number(uint64 number); /* "?" for PGB_ROWS_UNKNOWN */
 
 /* The text without what would act on a terminal, palloc'd. */
@@ -103,5 +133,16 @@ extern void cli_table_print(const CliTable *table);
 extern void cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *manifest);
 extern void cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const char *id,
 								const char *damage);
+
+/* ---- base backups (show_base.c) ---- */
+
+/* "Name:  value", nothing for NULL (show.c). */
+extern void cli_print_fact(const char *name, const char *value);
+
+extern void cli_print_base(const PgbManifest *manifest);
+extern void cli_print_base_files(PgbRepository *repository, const PgbManifest *manifest);
+extern void cli_describe_base(PgbJsonWriter *w, const PgbManifest *manifest);
+extern void cli_describe_base_files(PgbJsonWriter *w, PgbRepository *repository,
+									const PgbManifest *manifest);
 
 #endif							/* PGB_CLI_H */

@@ -14,7 +14,8 @@
 #include "port/port.h"
 #include "cli/archive.h"
 #include "cli/target.h"
-#include "cli/workers.h"
+#include "cli/team.h"
+#include "port/counter.h"
 
 #include "repo/toc_select.h"
 
@@ -43,28 +44,83 @@ typedef struct Extract
 	Output	   *outputs;
 	uint64		npieces;
 	Piece	   *pieces;
+	PgbCounter *next_piece;		/* shared: nobody has taken it yet */
 	uint64		raw_bytes;
 	int			ntables;
 } Extract;
 
+/* ---- what is asked for ---- */
+
+#define MAX_JOBS	64
+
+static const CliOption options_of_extract[] = {
+	{"table", "NAME", "only this table: a name as in SQL; repeatedly, or a pattern with * and ?", 't'},
+	{"to", "DIR", "an empty directory, or one that does not exist yet"},
+	{"jobs", "N", "so many processes at once (default: 1)", 'j'},
+	{"with-dependencies", NULL, "with --table, also what the tables need: schemas, types, functions"},
+	{NULL}
+};
+
+static struct
+{
+	int			ntables;
+	const char **tables;
+	const char *to;				/* absolute path, or NULL */
+	int			jobs;
+	bool		with_dependencies;
+}			given = {.jobs = 1};
+
+static int
+parse_jobs(const char *text)
+{
+	char	   *end;
+	long		jobs = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || jobs < 1 || jobs > MAX_JOBS)
+		cli_usage_error("\"%s\" is not a number of jobs: 1 to %d", text, MAX_JOBS);
+	return (int) jobs;
+}
+
+static void
+add_table(const char *name)
+{
+	size_t		size = (given.ntables + 1) * sizeof(char *);
+
+	given.tables = given.tables == NULL ? palloc(size) : repalloc(given.tables, size);
+	given.tables[given.ntables++] = name;
+}
+
+static void
+accept(const char *name, const char *value)
+{
+	if (strcmp(name, "table") == 0)
+		add_table(value);
+	else if (strcmp(name, "to") == 0)
+		given.to = cli_absolute_path(value);
+	else if (strcmp(name, "jobs") == 0)
+		given.jobs = parse_jobs(value);
+	else
+		given.with_dependencies = true;
+}
+
 /* ---- what to extract ---- */
 
 static void
-select_tables(Extract *extract, const CliOptions *options)
+select_tables(Extract *extract)
 {
 	CliArchive *archive = extract->archive;
 
 	extract->selection = pgb_toc_select_begin(archive->toc);
-	for (int i = 0; i < options->ntables; i++)
+	for (int i = 0; i < given.ntables; i++)
 	{
 		int			count;
-		const CliRelation **found = cli_find_relations(archive, options->tables[i], &count);
+		const CliRelation **found = cli_find_relations(archive, given.tables[i], &count);
 
 		while (count-- > 0)
 			pgb_toc_select(extract->selection, found[count]->entry);
 	}
 	pgb_toc_select_belongings(extract->selection);
-	if (options->with_dependencies)
+	if (given.with_dependencies)
 		pgb_toc_select_needed(extract->selection);
 }
 
@@ -237,6 +293,32 @@ extract_piece(void *arg, uint64 number)
 				   write_piece, &open);
 }
 
+/* One of the processes: takes the next piece that nobody has taken. */
+static void
+extract_pieces(void *arg)
+{
+	Extract    *extract = arg;
+	uint64		number;
+
+	while ((number = pgb_counter_add(extract->next_piece, 1)) < extract->npieces)
+	{
+		cli_team_check();
+		extract_piece(extract, number);
+	}
+}
+
+static void
+run_team(Extract *extract, int jobs)
+{
+	CliTeam		team = {.work = extract_pieces, .arg = extract};
+
+	team.jobs = (int) Min((uint64) jobs, extract->npieces);
+	extract->next_piece = cli_shared_memory(sizeof(PgbCounter));
+	if (!cli_team_run(&team))
+		ereport(ERROR,
+				(errmsg("nothing was extracted")));
+}
+
 static void
 create_files(const Extract *extract)
 {
@@ -244,7 +326,7 @@ create_files(const Extract *extract)
 
 	for (int i = 0; i < extract->noutputs; i++)
 	{
-		cli_check_interrupt();
+		cli_check_stop();
 		store->ops->close(store->ops->create(store, extract->outputs[i].name));
 	}
 }
@@ -260,7 +342,7 @@ check_outputs(const Extract *extract)
 		const PgbStoredFile *file = extract->outputs[i].file;
 		PgbObject  *object = pgb_backup_open_file(archive->repository, archive->manifest, file);
 
-		cli_check_interrupt();
+		cli_check_stop();
 		pgb_backup_check_crc(object, archive->manifest, file);
 		object->store->ops->close(object);
 	}
@@ -285,11 +367,11 @@ write_archive(Extract *extract, int njobs)
 	PgbStore   *store = extract->target->store;
 
 	create_files(extract);
-	cli_run_workers(njobs, extract->npieces, extract_piece, extract);
+	run_team(extract, njobs);
 	check_outputs(extract);
-	cli_check_interrupt();
+	cli_check_stop();
 	store->ops->sync_folder(store, "");
-	cli_check_interrupt();
+	cli_check_stop();
 	write_toc(extract);
 }
 
@@ -355,21 +437,21 @@ run(const CliOptions *options)
 {
 	Extract		extract = {0};
 
-	if (options->to == NULL)
+	if (given.to == NULL)
 		cli_usage_error("say where to extract the backup with --to");
-	if (options->with_dependencies && options->ntables == 0)
+	if (given.with_dependencies && given.ntables == 0)
 		cli_usage_error("--with-dependencies needs --table: without it, everything is extracted");
 
 	extract.archive = cli_archive_open(options);
-	if (options->ntables > 0)
-		select_tables(&extract, options);
+	if (given.ntables > 0)
+		select_tables(&extract);
 	list_outputs(&extract);
 	list_pieces(&extract);
 	check_files(&extract);
 
-	cli_catch_interrupts();
-	extract.target = cli_target_open(options->to);
-	write_or_discard(&extract, options->jobs);
+	cli_stop_by_signals();
+	extract.target = cli_target_open(given.to);
+	write_or_discard(&extract, given.jobs);
 	tell(&extract);
 	return 0;
 }
@@ -378,7 +460,8 @@ const CliCommand cli_extract = {
 	.name = "extract",
 	.arguments = " BACKUP --to=DIR",
 	.description = "write a backup, or some of its tables, as a directory that pg_restore reads",
-	.options = "tTjd",
 	.nargs = 1,
+	.options = options_of_extract,
+	.accept = accept,
 	.run = run,
 };

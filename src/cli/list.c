@@ -17,13 +17,21 @@ static const char *const titles[] = {
 	"STATUS", "LABEL",
 };
 
+static char *
+status_of(const PgbManifest *m)
+{
+	if (m->base == NULL || m->base->damaged_pages == 0)
+		return CLI_COMPLETE;
+	return psprintf("%s, %s damaged pages", CLI_COMPLETE, cli_number(m->base->damaged_pages));
+}
+
 static void
 add_complete(CliTable *table, const PgbManifest *m)
 {
 	cli_table_add(table, pstrdup(m->id), pgb_kind_name(m->kind), m->database,
 				  cli_time(m->as_of), cli_duration(m->finished_at - m->started_at),
-				  psprintf("%d", m->ntables), cli_size(m->raw_bytes),
-				  cli_size(m->stored_bytes), CLI_COMPLETE, m->label);
+				  m->base != NULL ? NULL : psprintf("%d", m->ntables), cli_size(m->raw_bytes),
+				  cli_size(m->stored_bytes), status_of(m), m->label);
 }
 
 static void
@@ -142,7 +150,7 @@ const CliCommand cli_list = {
 	.name = "list",
 	.arguments = "",
 	.description = "show the backups that there are",
-	.options = "o",
 	.nargs = 0,
+	.writes_json = true,
 	.run = run,
 };

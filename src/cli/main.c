@@ -18,10 +18,26 @@
 #define MAX_JOBS	1000
 
 static const CliCommand *const commands[] = {
-	&cli_list, &cli_show, &cli_extract, &cli_cat,
+	&cli_list, &cli_show, &cli_extract, &cli_cat, &cli_restore, &cli_verify, &cli_check, &cli_wal_get
 };
 
 /* ---- help ---- */
+
+static void
+print_options(const CliCommand *command)
+{
+	if (command->options == NULL || command->options->name == NULL)
+		return;
+	printf("\nOptions of %s:\n", command->name);
+	for (const CliOption *option = command->options; option->name != NULL; option++)
+	{
+		char	   *letter = option->letter ? psprintf("-%c, ", option->letter) : "";
+		char	   *form = psprintf("%s--%s%s%s", letter, option->name, option->value ? "=" : "",
+									option->value ? option->value : "");
+
+		printf("  %-28s %s\n", form, option->description);
+	}
+}
 
 static void
 print_help(void)
@@ -37,13 +53,9 @@ print_help(void)
 	printf("\nWhere the repository is (by default, beside the data directory that PGDATA names):\n");
 	printf("  --repository=DIR             the repository itself\n");
 	printf("  -D, --pgdata=DIR             the data directory that has it beside it, as DIR-pgbackup\n");
-	printf("  --cluster=SYSTEM_IDENTIFIER  look only at this cluster's backups\n");
-	printf("\nOptions of extract and cat:\n");
-	printf("  -t, --table=NAME             only this table: a name as in SQL; extract takes several, and patterns\n");
-	printf("                               with * and ?, and what belongs to the tables comes along\n");
-	printf("  --to=DIR                     an empty directory, or one that does not exist yet\n");
-	printf("  -j, --jobs=NUMBER            so many processes at once (default: 1)\n");
-	printf("  --with-dependencies          with --table, also what the tables need: schemas, types, functions\n");
+	printf("  --cluster=SYSTEM_IDENTIFIER  look only at this cluster's backups (also: --system)\n");
+	for (int i = 0; i < lengthof(commands); i++)
+		print_options(commands[i]);
 	printf("\nOther options:\n");
 	printf("  --output=text|json           for people (the default) or for programs\n");
 	printf("  -V, --version                show the version, then exit\n");
@@ -86,55 +98,162 @@ parse_output(const char *text)
 	return false;
 }
 
-static int
-parse_jobs(const char *text)
-{
-	char	   *end;
-	long		jobs = strtol(text, &end, 10);
+static const struct option common_options[] = {
+	{"repository", required_argument, NULL, 'r'},
+	{"pgdata", required_argument, NULL, 'D'},
+	{"cluster", required_argument, NULL, 'c'},
+	{"system", required_argument, NULL, 'c'},
+	{"output", required_argument, NULL, 'o'},
+	{"version", no_argument, NULL, 'V'},
+	{"help", no_argument, NULL, '?'},
+};
 
-	if (*end != '\0' || jobs < 1 || jobs > MAX_JOBS)
-		cli_usage_error("\"%s\" is not a number of jobs: 1 to %d", text, MAX_JOBS);
-	return (int) jobs;
+/*
+ * An option of a command, as it was given.  Which command it is follows later on the
+ * line; until then options of all commands are taken.
+ */
+typedef struct GivenOption
+{
+	const char *name;
+	const char *value;
+} GivenOption;
+
+#define FIRST_OF_COMMANDS	256
+
+static GivenOption *given_options;
+static int	ngiven = 0;
+
+static bool
+has_option(const struct option *options, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(options[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The common ones, then those of all commands, each name once; ended by zeros. */
+static struct option *
+all_options(void)
+{
+	int			count = lengthof(common_options);
+	struct option *all;
+
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		for (const CliOption *o = commands[i]->options; o != NULL && o->name != NULL; o++)
+			count++;
+	}
+	all = palloc0((count + 1) * sizeof(struct option));
+	memcpy(all, common_options, sizeof(common_options));
+
+	count = lengthof(common_options);
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		for (const CliOption *o = commands[i]->options; o != NULL && o->name != NULL; o++)
+		{
+			if (has_option(all, count, o->name))
+				continue;
+			all[count].name = o->name;
+			all[count].has_arg = o->value ? required_argument : no_argument;
+			all[count].val = FIRST_OF_COMMANDS + count;
+			count++;
+		}
+	}
+	return all;
+}
+
+/* The letters of all of them, as getopt() wants them. */
+static char *
+all_letters(void)
+{
+	StringInfoData letters;
+
+	initStringInfo(&letters);
+	appendStringInfoString(&letters, "D:V");
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		for (const CliOption *o = commands[i]->options; o != NULL && o->name != NULL; o++)
+		{
+			if (o->letter != 0 && strchr(letters.data, o->letter) == NULL)
+				appendStringInfo(&letters, "%c%s", o->letter, o->value ? ":" : "");
+		}
+	}
+	return letters.data;
+}
+
+/* The option of a command that this letter, or this value of all_options(), stands for; or NULL. */
+static const char *
+option_name(const struct option *long_options, int c)
+{
+	if (c >= FIRST_OF_COMMANDS)
+		return long_options[c - FIRST_OF_COMMANDS].name;
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		for (const CliOption *o = commands[i]->options; o != NULL && o->name != NULL; o++)
+		{
+			if (o->letter == c)
+				return o->name;
+		}
+	}
+	return NULL;
+}
+
+static bool
+is_option_of(const CliCommand *command, const char *name)
+{
+	for (const CliOption *o = command->options; o != NULL && o->name != NULL; o++)
+	{
+		if (strcmp(o->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* More than there can be options. */
+static size_t
+count_characters(int argc, char **argv)
+{
+	size_t		count = 0;
+
+	for (int i = 0; i < argc; i++)
+		count += strlen(argv[i]) + 1;
+	return count;
 }
 
 static void
-add_table(CliOptions *options, const char *name)
+give_options(const CliCommand *command)
 {
-	size_t		size = (options->ntables + 1) * sizeof(char *);
-
-	options->tables = options->tables == NULL ? palloc(size) : repalloc(options->tables, size);
-	options->tables[options->ntables++] = name;
-}
-
-/* Remembers an option that not all commands have. */
-static void
-note_given(CliOptions *options, char name)
-{
-	if (strchr(options->given, name) == NULL)
-		options->given[strlen(options->given)] = name;
+	for (int i = 0; i < ngiven; i++)
+	{
+		if (!is_option_of(command, given_options[i].name))
+			cli_usage_error("%s has no option --%s", command->name, given_options[i].name);
+		command->accept(given_options[i].name, given_options[i].value);
+	}
 }
 
 static void
 parse_options(CliOptions *options, int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"repository", required_argument, NULL, 'r'},
-		{"pgdata", required_argument, NULL, 'D'},
-		{"cluster", required_argument, NULL, 'c'},
-		{"output", required_argument, NULL, 'o'},
-		{"table", required_argument, NULL, 't'},
-		{"to", required_argument, NULL, 'T'},
-		{"jobs", required_argument, NULL, 'j'},
-		{"with-dependencies", no_argument, NULL, 'd'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, '?'},
-		{NULL, 0, NULL, 0}
-	};
+	const struct option *long_options = all_options();
+	const char *letters = all_letters();
 	const char *data_directory = NULL;
 	int			c;
 
-	while ((c = getopt_long(argc, argv, "D:Vt:j:", long_options, NULL)) != -1)
+	/* a word can hold as many letters as it likes */
+	given_options = palloc(sizeof(GivenOption) * count_characters(argc, argv));
+	while ((c = getopt_long(argc, argv, letters, long_options, NULL)) != -1)
 	{
+		const char *name = option_name(long_options, c);
+
+		if (name != NULL)
+		{
+			given_options[ngiven].name = name;
+			given_options[ngiven++].value = optarg;
+			continue;
+		}
 		switch (c)
 		{
 			case 'r':
@@ -148,23 +267,6 @@ parse_options(CliOptions *options, int argc, char **argv)
 				break;
 			case 'o':
 				options->json = parse_output(optarg);
-				note_given(options, 'o');
-				break;
-			case 't':
-				add_table(options, optarg);
-				note_given(options, 't');
-				break;
-			case 'T':
-				options->to = cli_absolute_path(optarg);
-				note_given(options, 'T');
-				break;
-			case 'j':
-				options->jobs = parse_jobs(optarg);
-				note_given(options, 'j');
-				break;
-			case 'd':
-				options->with_dependencies = true;
-				note_given(options, 'd');
 				break;
 			default:			/* getopt_long() has said what is wrong */
 				fprintf(stderr, "%s: hint: Try \"%s --help\".\n", PROGNAME, PROGNAME);
@@ -214,34 +316,6 @@ find_command(const char *name)
 	cli_usage_error("there is no command \"%s\"", name);
 }
 
-static const char *
-option_name(char name)
-{
-	switch (name)
-	{
-		case 'o':
-			return "--output";
-		case 't':
-			return "--table";
-		case 'T':
-			return "--to";
-		case 'j':
-			return "--jobs";
-		default:
-			return "--with-dependencies";
-	}
-}
-
-static void
-check_given(const CliOptions *options, const CliCommand *command)
-{
-	for (const char *name = options->given; *name != '\0'; name++)
-	{
-		if (strchr(command->options, *name) == NULL)
-			cli_usage_error("pgbackup %s takes no %s", command->name, option_name(*name));
-	}
-}
-
 static const CliCommand *
 take_command(CliOptions *options)
 {
@@ -255,9 +329,12 @@ take_command(CliOptions *options)
 
 	if (options->nargs < command->nargs)
 		cli_usage_error("usage: %s %s%s [OPTION]...", PROGNAME, command->name, command->arguments);
-	if (options->nargs > command->nargs)
-		cli_usage_error("too many arguments (first is \"%s\")", options->args[command->nargs]);
-	check_given(options, command);
+	if (options->nargs > command->nargs + command->more_args)
+		cli_usage_error("too many arguments (first is \"%s\")",
+						options->args[command->nargs + command->more_args]);
+	give_options(command);
+	if (options->json && !command->writes_json)
+		cli_usage_error("%s does not write JSON", command->name);
 	if (options->repository == NULL)
 		cli_usage_error("no repository given: use --repository or --pgdata, or set PGDATA");
 	return command;
@@ -278,11 +355,13 @@ finish_output(int status)
 int
 main(int argc, char **argv)
 {
-	CliOptions	options = {.jobs = 1};
+	CliOptions	options = {0};
 	const CliCommand *command;
 
 	pgb_set_progname(PROGNAME);
+	cli_set_program(argv[0]);
 	answer_help_and_version(argc, argv);
+	cli_wal_get_guard(argc, argv);
 	parse_options(&options, argc, argv);
 	command = take_command(&options);
 	return finish_output(command->run(&options));

@@ -10,10 +10,12 @@
 #include "port/port.h"
 #include "cli/cli.h"
 
+static bool with_files = false;
+
 /* ---- for people ---- */
 
-static void
-print_fact(const char *name, const char *value)
+void
+cli_print_fact(const char *name, const char *value)
 {
 	if (value != NULL)
 		printf("%-15s %s\n", name, cli_printable(value));
@@ -22,24 +24,25 @@ print_fact(const char *name, const char *value)
 static void
 print_header(const PgbManifest *m)
 {
-	print_fact("Backup:", m->id);
-	print_fact("Kind:", pgb_kind_name(m->kind));
-	print_fact("Cluster:", psprintf(UINT64_FORMAT, m->system_identifier));
-	print_fact("Database:", m->database);
-	print_fact("Encoding:", m->encoding);
-	print_fact("Label:", m->label);
-	print_fact("Parent:", m->parent);
-	print_fact("As of:", psprintf("%s, LSN %s, timeline %u", cli_time(m->as_of),
-								  pgb_lsn_to_text(m->start_lsn), m->timeline));
-	print_fact("Started:", cli_time(m->started_at));
-	print_fact("Finished:", psprintf("%s, after %s", cli_time(m->finished_at),
-									 cli_duration(m->finished_at - m->started_at)));
-	print_fact("Server:", psprintf("PostgreSQL %s", m->server_version));
-	print_fact("Made by:", psprintf("pgbackup %s", m->pgbackup_version));
-	print_fact("Options:", m->options);
-	print_fact("Content:", cli_size(m->raw_bytes));
-	print_fact("Stored:", psprintf("%s, zstd level %d", cli_size(m->stored_bytes),
-								   m->compression_level));
+	cli_print_fact("Backup:", m->id);
+	cli_print_fact("Kind:", pgb_kind_name(m->kind));
+	cli_print_fact("Cluster:", psprintf(UINT64_FORMAT, m->system_identifier));
+	cli_print_fact("Database:", m->database);
+	cli_print_fact("Encoding:", m->encoding);
+	cli_print_fact("Label:", m->label);
+	cli_print_fact("Parent:", m->parent);
+	cli_print_fact("As of:", psprintf("%s, LSN %s, timeline %u", cli_time(m->as_of),
+									  pgb_lsn_to_text(m->base != NULL ? m->stop_lsn : m->start_lsn),
+									  m->timeline));
+	cli_print_fact("Started:", cli_time(m->started_at));
+	cli_print_fact("Finished:", psprintf("%s, after %s", cli_time(m->finished_at),
+										 cli_duration(m->finished_at - m->started_at)));
+	cli_print_fact("Server:", psprintf("PostgreSQL %s", m->server_version));
+	cli_print_fact("Made by:", psprintf("pgbackup %s", m->pgbackup_version));
+	cli_print_fact("Options:", m->options);
+	cli_print_fact("Content:", cli_size(m->raw_bytes));
+	cli_print_fact("Stored:", psprintf("%s, zstd level %d", cli_size(m->stored_bytes),
+									   m->compression_level));
 }
 
 static void
@@ -81,11 +84,15 @@ print_files(const PgbManifest *m)
 }
 
 static void
-show_as_text(const PgbManifest *manifest)
+show_as_text(PgbRepository *repository, const PgbManifest *manifest)
 {
 	print_header(manifest);
+	if (manifest->base != NULL)
+		cli_print_base(manifest);
 	print_tables(manifest);
 	print_files(manifest);
+	if (manifest->base != NULL && with_files)
+		cli_print_base_files(repository, manifest);
 }
 
 /* ---- for programs ---- */
@@ -119,7 +126,7 @@ describe_file(PgbJsonWriter *w, const PgbStoredFile *file)
 }
 
 static void
-show_as_json(const CliOptions *options, const PgbManifest *m)
+show_as_json(const CliOptions *options, PgbRepository *repository, const PgbManifest *m)
 {
 	StringInfoData text;
 	PgbJsonWriter w;
@@ -142,6 +149,10 @@ show_as_json(const CliOptions *options, const PgbManifest *m)
 	for (int i = 0; i < m->nfiles; i++)
 		describe_file(&w, &m->files[i]);
 	pgb_json_end_array(&w);
+	if (m->base != NULL)
+		cli_describe_base(&w, m);
+	if (m->base != NULL && with_files)
+		cli_describe_base_files(&w, repository, m);
 
 	pgb_json_end_object(&w);
 	fputs(text.data, stdout);
@@ -157,17 +168,30 @@ run(const CliOptions *options)
 	PgbManifest *manifest = pgb_catalog_get(repository, backup, PGB_ANY_KIND, NULL);
 
 	if (options->json)
-		show_as_json(options, manifest);
+		show_as_json(options, repository, manifest);
 	else
-		show_as_text(manifest);
+		show_as_text(repository, manifest);
 	return 0;
+}
+
+static const CliOption own_options[] = {
+	{"files", NULL, "list all files of a base backup, too"},
+	{NULL}
+};
+
+static void
+accept_option(const char *name, const char *value)
+{
+	with_files = true;
 }
 
 const CliCommand cli_show = {
 	.name = "show",
 	.arguments = " BACKUP",
 	.description = "show one backup, an id or \"latest\", and what it holds",
-	.options = "o",
 	.nargs = 1,
+	.options = own_options,
+	.accept = accept_option,
+	.writes_json = true,
 	.run = run,
 };

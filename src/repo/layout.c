@@ -149,3 +149,15 @@ pgb_backup_object(uint64 system_identifier, const char *id, const char *object)
 	Assert(pgb_id_is_valid(id));
 	return psprintf(UINT64_FORMAT "/backups/%s/%s", system_identifier, id, object);
 }
+
+char *
+pgb_wal_folder(uint64 system_identifier)
+{
+	return psprintf(UINT64_FORMAT "/wal", system_identifier);
+}
+
+char *
+pgb_wal_timeline_folder(uint64 system_identifier, uint32 timeline)
+{
+	return psprintf(UINT64_FORMAT "/wal/%08X", system_identifier, timeline);
+}

@@ -10,6 +10,8 @@
  *	      lock                             held by the run that writes it
  *	      toc.dat, <dump id>.dat.zst, ...  a logical backup
  *	      globals.sql.zst                  roles and tablespaces
+ *	      files.zst, pack-0001.zst, ...    a base backup: see file_list.h
+ *	  <system identifier>/wal/<timeline>/  its WAL archive: see wal.h
  *
  * src/repo/layout.h
  *
@@ -57,6 +59,10 @@ extern char *pgb_cluster_lock(uint64 system_identifier);
 extern char *pgb_backups_folder(uint64 system_identifier);
 extern char *pgb_backup_folder(uint64 system_identifier, const char *id);
 extern char *pgb_backup_object(uint64 system_identifier, const char *id, const char *object);
+
+/* The archive: a timeline's folder has its number as eight hexadecimal digits. */
+extern char *pgb_wal_folder(uint64 system_identifier);
+extern char *pgb_wal_timeline_folder(uint64 system_identifier, uint32 timeline);
 
 /* The cluster whose folder has this name; false if it is none. */
 extern bool pgb_cluster_from_folder(const char *folder, uint64 *system_identifier);

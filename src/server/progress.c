@@ -32,6 +32,12 @@ phase_name(PgbPhase phase)
 			return "exporting tables";
 		case PGB_PHASE_COMPRESSING:
 			return "compressing";
+		case PGB_PHASE_CHECKPOINT:
+			return "waiting for checkpoint";
+		case PGB_PHASE_COPYING:
+			return "copying files";
+		case PGB_PHASE_WAL:
+			return "waiting for WAL";
 		case PGB_PHASE_SYNCING:
 			return "syncing";
 		case PGB_PHASE_CREATING:
@@ -52,15 +58,24 @@ phase_name(PgbPhase phase)
 	return "unknown";
 }
 
-/* The phase in which the bytes are moved that progress is measured by. */
+/* The phase whose work the bytes are. */
 static PgbPhase
-moving_phase(const PgbJobProgress *p)
+main_phase(PgbTask task)
 {
-	return p->task == PGB_TASK_RESTORE_DATABASE ? PGB_PHASE_LOADING : PGB_PHASE_EXPORTING;
+	switch (task)
+	{
+		case PGB_TASK_LOGICAL:
+			return PGB_PHASE_EXPORTING;
+		case PGB_TASK_FULL:
+			return PGB_PHASE_COPYING;
+		case PGB_TASK_RESTORE_DATABASE:
+			return PGB_PHASE_LOADING;
+	}
+	return PGB_PHASE_STARTING;
 }
 
 /*
- * The time that is left, from the rate since the tables are being exported or loaded.
+ * The time that is left, from the rate since the phase has begun that takes most of it.
  * Nothing is said before there is something to judge by.
  */
 static bool
@@ -68,7 +83,7 @@ estimate_rest(const PgbJobProgress *p, TimestampTz now, int64 *rest)
 {
 	double		elapsed = (double) (now - p->phase_started_at);
 
-	if (p->phase != moving_phase(p) || p->bytes_done == 0 || elapsed <= 0)
+	if (p->phase != main_phase(p->task) || p->bytes_done == 0 || elapsed <= 0)
 		return false;
 	if (p->bytes_done >= p->bytes_total)
 		*rest = 0;
@@ -80,9 +95,9 @@ estimate_rest(const PgbJobProgress *p, TimestampTz now, int64 *rest)
 static double
 percent_done(const PgbJobProgress *p)
 {
-	if (p->phase < moving_phase(p))
+	if (p->phase < main_phase(p->task))
 		return 0;
-	if (p->phase > moving_phase(p) || p->bytes_total == 0)
+	if (p->phase > main_phase(p->task) || p->bytes_total == 0)
 		return 100;
 	return Min(100.0, 100.0 * (double) p->bytes_done / (double) p->bytes_total);
 }

@@ -10,6 +10,7 @@
 #include "port/port.h"
 
 #include "server/logical/export.h"
+#include "server/physical/base.h"
 #include "server/restore/restore.h"
 #include "server/task.h"
 
@@ -24,6 +25,16 @@ static const PgbTaskOps tasks[] = {
 		.create = pgb_export_create,
 		.run = pgb_export_run,
 		.cleanup = pgb_export_cleanup
+	},
+	[PGB_TASK_FULL] = {
+		.name = "full",
+		.noun = "backup",
+		.leavings = NOTHING_IN_REPOSITORY,
+		.is_backup = true,
+		.create = pgb_base_create,
+		.run = pgb_base_run,
+		.cleanup = pgb_base_cleanup,
+		.report = pgb_base_report
 	},
 	[PGB_TASK_RESTORE_DATABASE] = {
 		.name = "restore",

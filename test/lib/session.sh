@@ -30,5 +30,12 @@ case $1 in
 		build_all
 		cluster_start test/bench/postgresql.conf
 		perl test/bench/bench.pl
+		cluster_stop
+		trap - EXIT
+		# each has a cluster of its own
+		for script in test/bench/*.sh
+		do
+			bash "$script"
+		done
 		;;
 esac

@@ -67,9 +67,9 @@ test_usage(void)
 	expect("list --repository=repo --pgdata=data", 2, "", "exclude each other");
 	expect("list --repository=repo --output=xml", 2, "", "\"xml\"");
 	expect("list --repository=repo --cluster=x", 2, "", "\"x\" is not a system identifier");
-	expect("list --repository=repo --to=x", 2, "", "pgbackup list takes no --to");
+	expect("list --repository=repo --to=x", 2, "", "list has no option --to");
 	expect("cat latest --repository=repo", 2, "", "name it with --table");
-	expect("cat latest --repository=repo --table=x --output=json", 2, "", "takes no --output");
+	expect("cat latest --repository=repo --table=x --output=json", 2, "", "cat does not write JSON");
 	expect("extract latest --repository=repo", 2, "", "--to");
 	expect("extract latest --repository=repo --to=x --jobs=x", 2, "", "\"x\" is not a number of jobs");
 	expect("extract latest --repository=repo --to=x --with-dependencies", 2, "", "needs --table");

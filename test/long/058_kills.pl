@@ -1,0 +1,11 @@
+#
+# 058_kills.pl
+#	  test/t/058_kills.pl for ten minutes.
+#
+# test/long/058_kills.pl
+#
+use strict;
+use warnings;
+
+$ENV{PGBACKUP_KILLS_SECONDS} //= 600;
+do './test/t/058_kills.pl' or die $@ || $!;
