@@ -80,6 +80,9 @@ cli_stop_by_signals(void)
 {
 	for (int i = 0; i < lengthof(stopping); i++)
 		handle(stopping[i], note_signal);
+
+	/* A file that may not grow is an error, and no reason to die without a word. */
+	handle(SIGXFSZ, SIG_IGN);
 }
 
 void
@@ -190,7 +193,7 @@ reap(pid_t *pids, int count, int *running)
 		if (WIFSIGNALED(status))
 			ereport(ERROR,
 					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("a process of the team was killed by signal %d", WTERMSIG(status))));
+					 errmsg("a worker process was killed by signal %d", WTERMSIG(status))));
 		if (WEXITSTATUS(status) != 0)
 			return false;
 	}

@@ -200,7 +200,7 @@ pgb_guc_define(void)
 							"How long a base backup waits for a WAL archive that takes nothing.",
 							NULL,
 							&pgb_guc_archive_timeout,
-							60, 1, 86400,
+							300, 1, 86400,
 							PGC_SIGHUP,
 							GUC_UNIT_S,
 							NULL, NULL, NULL);
