@@ -220,7 +220,7 @@ $holder->query_safe('ROLLBACK');
 # A backup that begins while the history is locked, of a session that does not wait.
 $holder->query_safe('BEGIN; LOCK TABLE pgbackup_runs IN EXCLUSIVE MODE');
 my $session = session($node, [q{SELECT pgbackup_run(exclude_table_data => '{slow}')}]);
-wait_for(sub { slurp_file($node->logfile, $from) =~ /CONTEXT:.*recording the begin of a backup/ }, 'a backup without a row');
+wait_for(sub { slurp_file($node->logfile, $from) =~ /CONTEXT:.*recording the begin of a run/ }, 'a backup without a row');
 $holder->query_safe('COMMIT');
 $holder->quit;
 ($status, $id) = finish_session($session);
