@@ -291,7 +291,7 @@ sub copy_worker_pids
 
 	my @pids = split /\n/,
 	  $node->safe_psql('postgres',
-		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'pgbackup data' ORDER BY pid");
+		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'pgbackup data worker' ORDER BY pid");
 
 	return @pids;
 }

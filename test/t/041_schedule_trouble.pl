@@ -44,9 +44,13 @@ sub job_of
 
 # ---- the server was down ----
 
-schedule($node, 'postgres', q{'missed_once', '0 * * * *', content => 'schema'});
-schedule($node, 'postgres', q{'missed_skip', '0 * * * *', content => 'schema', on_missed => 'skip'});
+schedule($node, 'postgres', qq{'missed_once', '0 0 1 $far_month *', content => 'schema'});
+schedule($node, 'postgres', qq{'missed_skip', '0 0 1 $far_month *', content => 'schema', on_missed => 'skip'});
 schedule($node, 'postgres', q{'missed_not', '@yearly', content => 'schema'});
+# without us, so that nobody looks before the server is down again
+my $conf = read_file($node->data_dir . '/postgresql.conf');
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
+$node->restart;
 $node->safe_psql('postgres', q{
 	ALTER TABLE pgbackup_schedule_rules DISABLE TRIGGER ALL;
 	UPDATE pgbackup_schedule_rules SET next_run = date_trunc('hour', now()) - interval '5 hours' WHERE name LIKE 'missed_%' AND name <> 'missed_not';
@@ -56,6 +60,7 @@ $node->safe_psql('postgres', q{
 	ALTER TABLE pgbackup_schedule_rules ENABLE ALWAYS TRIGGER pgbackup_schedule_changed});
 my $missed = $node->safe_psql('postgres', q{
 	SELECT count(*) FROM pgbackup_schedule_rules, generate_series(next_run, now(), '1 hour') WHERE name = 'missed_once'});
+write_file($node->data_dir . '/postgresql.conf', $conf);
 $node->restart;
 is(wait_for_runs($node, 'postgres', 'missed_once', 1), "succeeded 1 $missed", 'run_once: one run for all that were missed');
 is(wait_for_runs($node, 'postgres', 'missed_skip', 1), "missed 1 $missed", 'skip: a row tells of them');

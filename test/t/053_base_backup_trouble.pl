@@ -74,7 +74,7 @@ $node->safe_psql('postgres', 'SELECT pgbackup_run()');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend(" . (copy_worker_pids($node))[0] . ')');
 wait_for_no_backup($node);
 like($node->safe_psql('postgres', "SELECT status || ': ' || message FROM pgbackup_runs WHERE backup = '$id'"),
-	qr/^failed: background worker "pgbackup data [12]" has ended before its work$/, 'a worker is terminated: the backup fails');
+	qr/^failed: a data worker of the backup was terminated$/, 'a worker is terminated: the backup fails');
 leaves_no_base($node, $id, 'a worker is terminated');
 
 $id = start_slow_base($node);
@@ -137,8 +137,8 @@ $log_from = -s $node->logfile;
 $id = $node->safe_psql('postgres', "SELECT pgbackup_run('full')");
 is($node->safe_psql('postgres', "SELECT status, damaged_pages FROM pgbackup_list() WHERE id = '$id'"), 'complete|3',
 	'damaged pages are in the row of the backup');
-is($node->safe_psql('postgres', "SELECT status, message FROM pgbackup_runs WHERE backup = '$id'"),
-	"succeeded|3 damaged pages: the server's log names them", 'and in that of the run');
+is($node->safe_psql('postgres', "SELECT status, message, detail FROM pgbackup_runs WHERE backup = '$id'"),
+	"succeeded|3 damaged pages|The server's log names them.", 'and in that of the run');
 like(slurp_file($node->logfile, $log_from),
 	qr/WARNING:  block $_ of relation public.victim of database postgres is damaged/, "the log names block $_")
   for 3, 5, 6;
