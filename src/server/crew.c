@@ -18,6 +18,7 @@
 #include "postmaster/interrupt.h"
 #include "server/compat.h"
 #include "server/crew.h"
+#include "server/result.h"
 #include "server/worker_session.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -33,32 +34,28 @@
 
 typedef enum MemberState
 {
-	MEMBER_STARTING,			/* or gone before it began, or killed: its handle tells */
-	MEMBER_DONE,
-	MEMBER_FAILED				/* its error is there */
+	MEMBER_STARTING,			/* or at work, or gone without a word: its handle tells */
+	MEMBER_ENDED				/* well, or with an error */
 } MemberState;
-
-/* Written by the member, read by the leader once the state says that it has ended. */
-typedef struct Member
-{
-	pg_atomic_uint32 state;
-	int			sqlerrcode;
-	char		message[1024];
-	char		detail[2048];
-	char		hint[1024];
-} Member;
 
 typedef struct Header
 {
 	PGPROC	   *leader;
 	Oid			database;
 	char		function[NAMEDATALEN];
-	Member		members[MAX_MEMBERS];
+
+	/* the first error; has_error is set last, by whom is_taken was 0 for */
+	pg_atomic_uint32 is_taken;
+	pg_atomic_uint32 has_error;
+	PgbJobResult error;
+
+	pg_atomic_uint32 members[MAX_MEMBERS];	/* of MemberState */
 } Header;
 
 struct PgbCrew
 {
-	char	   *name;
+	MemoryContext context;
+	PgbCrewPlan plan;
 	dsm_segment *segment;
 	Header	   *header;
 	int			count;
@@ -74,6 +71,7 @@ shared_part(Header *header)
 /* ---- a member ---- */
 
 static Header *my_header;
+static const char *my_place;
 
 /* However it ends, the leader is to look. */
 static void
@@ -82,29 +80,45 @@ wake_leader(int code, Datum arg)
 	SetLatch(&my_header->leader->procLatch);
 }
 
-static void
-copy_text(char *to, Size size, const char *from)
+void
+pgb_crew_set_place(const char *place)
 {
-	strlcpy(to, from == NULL ? "" : from, size);
+	my_place = place;
 }
 
+/* The detail of an error, with what this member was at. */
+static char *
+detail_with_place(const ErrorData *error)
+{
+	if (my_place == NULL)
+		return error->detail;
+	return psprintf("%s%s%s%s%s", error->detail == NULL ? "" : error->detail,
+					error->detail == NULL ? "" : " ", my_place,
+					error->context == NULL ? "" : "\n",
+					error->context == NULL ? "" : error->context);
+}
+
+/* The first error is that of the crew; the log has them all. */
 static void
-note_error(Member *member, MemoryContext context)
+note_error(MemoryContext context)
 {
 	ErrorData  *error;
 
 	HOLD_INTERRUPTS();
+	EmitErrorReport();
 	error = pgb_worker_recover(context);
-	member->sqlerrcode = error->sqlerrcode;
-	copy_text(member->message, sizeof(member->message), error->message);
-	copy_text(member->detail, sizeof(member->detail), error->detail);
-	copy_text(member->hint, sizeof(member->hint), error->hint);
-	pg_write_barrier();
-	pg_atomic_write_u32(&member->state, MEMBER_FAILED);
+	if (pg_atomic_exchange_u32(&my_header->is_taken, 1) == 0)
+	{
+		error->detail = detail_with_place(error);
+		pgb_result_of_error(&my_header->error, error);
+		pg_write_barrier();
+		pg_atomic_write_u32(&my_header->has_error, 1);
+	}
+	RESUME_INTERRUPTS();
 }
 
 static void
-run_member(Member *member, PgbCrewFunction function, int number)
+run_member(PgbCrewFunction function, int number)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pgbackup crew",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -115,14 +129,14 @@ run_member(Member *member, PgbCrewFunction function, int number)
 		function(shared_part(my_header), number);
 		MemoryContextSwitchTo(TopMemoryContext);
 		MemoryContextDelete(context);
-		pg_write_barrier();
-		pg_atomic_write_u32(&member->state, MEMBER_DONE);
 	}
 	PG_CATCH();
 	{
-		note_error(member, TopMemoryContext);
+		note_error(TopMemoryContext);
 	}
 	PG_END_TRY();
+	pg_write_barrier();
+	pg_atomic_write_u32(&my_header->members[number], MEMBER_ENDED);
 }
 
 void
@@ -150,29 +164,33 @@ pgb_crew_member_main(Datum arg)
 		BackgroundWorkerInitializeConnectionByOid(InvalidOid, InvalidOid, 0);
 
 	function = (PgbCrewFunction) load_external_function("pgbackup", my_header->function, true, NULL);
-	run_member(&my_header->members[number], function, number);
+	run_member(function, number);
 	proc_exit(0);
 }
 
 /* ---- the leader ---- */
 
 PgbCrew *
-pgb_crew_create(const char *name, const char *function, Oid database, Size shared_size)
+pgb_crew_create(const PgbCrewPlan *plan)
 {
 	PgbCrew    *crew = palloc0(sizeof(PgbCrew));
-	Size		size = add_size(MAXALIGN(sizeof(Header)), shared_size);
+	Size		size = add_size(MAXALIGN(sizeof(Header)), plan->shared_size);
+	Header	   *header;
 
-	crew->name = pstrdup(name);
+	crew->context = CurrentMemoryContext;
+	crew->plan = *plan;
 	crew->segment = dsm_create(size, 0);
 	dsm_pin_mapping(crew->segment); /* transactions may come and go */
-	crew->header = dsm_segment_address(crew->segment);
-	memset(crew->header, 0, size);
-	crew->header->leader = MyProc;
-	crew->header->database = database;
-	if (strlcpy(crew->header->function, function, NAMEDATALEN) >= NAMEDATALEN)
-		elog(ERROR, "name of function \"%s\" is too long", function);
+	crew->header = header = dsm_segment_address(crew->segment);
+	memset(header, 0, size);
+	header->leader = MyProc;
+	header->database = plan->database;
+	if (strlcpy(header->function, plan->function, NAMEDATALEN) >= NAMEDATALEN)
+		elog(ERROR, "name of function \"%s\" is too long", plan->function);
+	pg_atomic_init_u32(&header->is_taken, 0);
+	pg_atomic_init_u32(&header->has_error, 0);
 	for (int i = 0; i < MAX_MEMBERS; i++)
-		pg_atomic_init_u32(&crew->header->members[i].state, MEMBER_STARTING);
+		pg_atomic_init_u32(&header->members[i], MEMBER_STARTING);
 	return crew;
 }
 
@@ -193,8 +211,9 @@ start_member(PgbCrew *crew, int number)
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	strlcpy(worker.bgw_library_name, "pgbackup", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "pgb_crew_member_main", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "pgbackup %s %d", crew->name, number + 1);
-	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "pgbackup %s", crew->name);
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "pgbackup %s %d", crew->plan.member,
+			 number + 1);
+	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "pgbackup %s", crew->plan.member);
 	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(crew->segment));
 	memcpy(worker.bgw_extra, &number, sizeof(number));
 	worker.bgw_notify_pid = MyProcPid;
@@ -204,61 +223,59 @@ start_member(PgbCrew *crew, int number)
 int
 pgb_crew_start(PgbCrew *crew, int members)
 {
+	MemoryContext old = MemoryContextSwitchTo(crew->context);
+
 	members = Min(members, MAX_MEMBERS);
 	while (crew->count < members && start_member(crew, crew->count))
 		crew->count++;
+	MemoryContextSwitchTo(old);
+	if (crew->count > 0 && crew->count < members)
+		ereport(LOG,
+				(errmsg("%d of %d %ss could be started for the %s", crew->count, members,
+						crew->plan.member, crew->plan.work),
+				 errhint("Raise max_worker_processes.")));
 	return crew->count;
 }
 
 static void
-raise_error(const Member *member)
-{
-	ereport(ERROR,
-			(errcode(member->sqlerrcode),
-			 errmsg_internal("%s", member->message),
-			 member->detail[0] != '\0' ? errdetail_internal("%s", member->detail) : 0,
-			 member->hint[0] != '\0' ? errhint("%s", member->hint) : 0));
-}
-
-static void
-raise_vanished(const PgbCrew *crew, int number)
+raise_vanished(const PgbCrewPlan *plan)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_ADMIN_SHUTDOWN),
-			 errmsg("background worker \"pgbackup %s %d\" has ended before its work", crew->name,
-					number + 1),
-			 errdetail("It was told to stop, or could not be started."),
-			 errhint("The server's log tells why.")));
+			 errmsg("a %s of the %s was terminated", plan->member, plan->work),
+			 errdetail("It was told to stop, or could not start or connect to the database."),
+			 errhint("The server's log tells why. Start the %s again.", plan->work)));
 }
 
 bool
 pgb_crew_ended(PgbCrew *crew)
 {
 	bool		ended = true;
+	bool		vanished = false;
 
 	for (int i = 0; i < crew->count; i++)
 	{
-		Member	   *member = &crew->header->members[i];
 		pid_t		pid;
 		bool		is_gone;
 
-		/* in this order: whoever is gone has said how */
+		/* in this order: whoever is gone has said so before */
 		is_gone = GetBackgroundWorkerPid(crew->handles[i], &pid) == BGWH_STOPPED;
 		pg_read_barrier();
-		switch (pg_atomic_read_u32(&member->state))
-		{
-			case MEMBER_STARTING:
-				if (is_gone)
-					raise_vanished(crew, i);
-				ended = false;
-				break;
-			case MEMBER_FAILED:
-				raise_error(member);
-				break;
-			default:
-				break;
-		}
+		if (pg_atomic_read_u32(&crew->header->members[i]) == MEMBER_ENDED)
+			continue;
+		ended = false;
+		vanished |= is_gone;
 	}
+
+	/* after the members: who ended with an error has left it before */
+	pg_read_barrier();
+	if (pg_atomic_read_u32(&crew->header->has_error) != 0)
+	{
+		pg_read_barrier();
+		pgb_result_raise(&crew->header->error, ERROR);
+	}
+	if (vanished)
+		raise_vanished(&crew->plan);
 	return ended;
 }
 
@@ -287,7 +304,7 @@ pgb_crew_stop(PgbCrew *crew)
 	for (int i = 0; i < crew->count; i++)
 	{
 		/* who has ended is on its way out */
-		if (pg_atomic_read_u32(&crew->header->members[i].state) == MEMBER_STARTING)
+		if (pg_atomic_read_u32(&crew->header->members[i]) == MEMBER_STARTING)
 			TerminateBackgroundWorker(crew->handles[i]);
 	}
 	for (int i = 0; i < crew->count; i++)

@@ -28,20 +28,30 @@ typedef struct PgbCrew PgbCrew;
  */
 typedef void (*PgbCrewFunction) (void *shared, int number);
 
+typedef struct PgbCrewPlan
+{
+	const char *member;			/* what a member is, for pg_stat_activity and errors: "data worker" */
+	const char *work;			/* of what, for errors: "restore" */
+	const char *function;		/* the name of an exported PgbCrewFunction of this library */
+	Oid			database;		/* to connect to, or InvalidOid */
+	Size		shared_size;	/* bytes of common memory */
+} PgbCrewPlan;
+
 /*
- * Makes a crew with shared_size bytes of zeroed common memory (at pgb_crew_shared(), 64-bit aligned).
- * name is shown in pg_stat_activity; function is the name of an exported PgbCrewFunction of this
- * library; database InvalidOid for none.  Allocated in the current memory context,
- * which must live until pgb_crew_stop().
+ * Makes a crew, with zeroed common memory (at pgb_crew_shared(), 64-bit aligned).  Allocated in
+ * the current memory context, which must live until pgb_crew_stop(), as must the plan's strings.
  */
-extern PgbCrew *pgb_crew_create(const char *name, const char *function, Oid database,
-								Size shared_size);
+extern PgbCrew *pgb_crew_create(const PgbCrewPlan *plan);
 extern void *pgb_crew_shared(PgbCrew *crew);
 
-/* Starts up to so many members; returns how many, which may be none: then the caller works alone. */
+/*
+ * Starts members until there are so many, or no more are to be had; returns how many there are.
+ * With fewer, which the log tells, the work takes longer; with none it is for the caller to work
+ * alone, or to try again later.
+ */
 extern int	pgb_crew_start(PgbCrew *crew, int members);
 
-/* Have all ended?  Raises the error of the first that failed. */
+/* Have all ended?  Raises the first error of a member; others are in the log. */
 extern bool pgb_crew_ended(PgbCrew *crew);
 
 /* Waits until then, with interrupts. */
@@ -52,6 +62,12 @@ extern void pgb_crew_wait(PgbCrew *crew);
  * is fine.
  */
 extern void pgb_crew_stop(PgbCrew *crew);
+
+/*
+ * By a member: what it is at, as a sentence for the detail of its error, where the error's context
+ * follows.  NULL: nothing that needs saying.  Not copied.
+ */
+extern void pgb_crew_set_place(const char *place);
 
 extern PGDLLEXPORT void pgb_crew_member_main(Datum arg);
 

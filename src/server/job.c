@@ -16,7 +16,6 @@
 #include <signal.h>
 
 #include "access/xact.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
@@ -89,23 +88,11 @@ end_job(int code, Datum arg)
 }
 
 static void
-copy_text(char *to, size_t size, const char *from)
-{
-	if (from != NULL)
-		strlcpy(to, from, pg_mbcliplen(from, strlen(from), size - 1) + 1);
-}
-
-static void
 result_of_error(PgbJobResult *result, const ErrorData *error)
 {
-	memset(result, 0, sizeof(*result));
-	result->sqlerrcode = error->sqlerrcode;
+	pgb_result_of_error(result, error);
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		snprintf(result->message, sizeof(result->message), "the %s was canceled", my_task->noun);
-	else
-		copy_text(result->message, sizeof(result->message), error->message);
-	copy_text(result->detail, sizeof(result->detail), error->detail);
-	copy_text(result->hint, sizeof(result->hint), error->hint);
 }
 
 /* A history that cannot be written changes nothing of how the task goes. */

@@ -21,6 +21,7 @@
 
 #include "port/atomics.h"
 #include "repo/layout.h"
+#include "server/result.h"
 #include "storage/proc.h"
 
 /* Backups that can run at the same time. */
@@ -70,20 +71,6 @@ typedef enum PgbPhase
 	PGB_PHASE_ANALYZING,
 	PGB_PHASE_FINISHING			/* settings of the database, and its name */
 } PgbPhase;
-
-/*
- * How a job ended.  Strings are cut to what the slot holds.  One that has succeeded may
- * have a message, for its row, and a detail that says what to know of the result.
- */
-typedef struct PgbJobResult
-{
-	bool		succeeded;
-	char		backup_id[PGB_ID_SIZE];
-	int			sqlerrcode;
-	char		message[1024];
-	char		detail[4096];
-	char		hint[1024];
-} PgbJobResult;
 
 /* What pgbackup_progress shows of a running job. */
 typedef struct PgbJobProgress

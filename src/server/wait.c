@@ -101,11 +101,7 @@ raise_result(const PgbJobResult *result)
 {
 	if (result->succeeded && result->detail[0] == '\0')
 		return;
-	ereport(result->succeeded ? NOTICE : ERROR,
-			(errcode(result->sqlerrcode),
-			 errmsg_internal("%s", result->message),
-			 result->detail[0] != '\0' ? errdetail_internal("%s", result->detail) : 0,
-			 result->hint[0] != '\0' ? errhint("%s", result->hint) : 0));
+	pgb_result_raise(result, result->succeeded ? NOTICE : ERROR);
 }
 
 /*

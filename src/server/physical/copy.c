@@ -204,12 +204,18 @@ pgb_copy_start(const PgbWalk *walk, const PgbCopyTarget *target, int jobs)
 	PgbCopy    *copy = palloc0(sizeof(PgbCopy));
 	Extent		extent = measure(walk);
 	CopyShared	layout = {{0}};
-	Size		size = lay_out(&layout, &extent, jobs);
+	PgbCrewPlan crew = {
+		.member = "data worker",
+		.work = "backup",
+		.function = "pgb_copy_main",
+		.database = InvalidOid,
+	};
 
 	copy->walk = walk;
 	copy->store = target->store;
 	copy->folder = pstrdup(target->folder);
-	copy->crew = pgb_crew_create("data", "pgb_copy_main", InvalidOid, size);
+	crew.shared_size = lay_out(&layout, &extent, jobs);
+	copy->crew = pgb_crew_create(&crew);
 	copy->shared = pgb_crew_shared(copy->crew);
 	*copy->shared = layout;
 	fill_shared(copy->shared, target);

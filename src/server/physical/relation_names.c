@@ -336,10 +336,16 @@ attend_worker(PgbRelationNames *names)
 static bool
 start_worker(PgbRelationNames *names)
 {
-	Oid			database = names->databases[names->next].database.oid;
+	PgbCrewPlan plan = {
+		.member = "names worker",
+		.work = "backup",
+		.function = "pgb_relation_names_main",
+		.database = names->databases[names->next].database.oid,
+		.shared_size = sizeof(MapShared),
+	};
 	MapShared  *shared;
 
-	names->crew = pgb_crew_create("names", "pgb_relation_names_main", database, sizeof(MapShared));
+	names->crew = pgb_crew_create(&plan);
 	shared = pgb_crew_shared(names->crew);
 	strlcpy(shared->repository, names->writer->repository->store->location, MAXPGPATH);
 	strlcpy(shared->object, object_of(names), MAXPGPATH);

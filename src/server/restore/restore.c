@@ -230,7 +230,7 @@ pgb_restore_cleanup(void *state)
 
 	pgb_subprocess_stop(restore->program);
 	restore->program = NULL;
-	pgb_restore_crew_stop(restore->crew);
+	pgb_crew_stop(restore->crew);
 	restore->crew = NULL;
 	pgb_restore_remove_folder(restore);
 	pgb_incomplete_abandon(restore);

@@ -10,7 +10,7 @@
  *	  restore_database.c   the database: created, and finished
  *	  restore_incomplete.c how one that is not complete can be told, and how it goes
  *	  restore_program.c    pg_restore, for all that is not rows
- *	  restore_crew.c       data workers, as the job sees them
+ *	  restore_load.c       the rows, as the job sees them: what there is to load, and by whom
  *	  restore_worker.c     a data worker: loads rows, analyzes
  *	  restore_objects.c    large objects
  *	  restore_statement.c  statements of the archive as parse trees
@@ -25,11 +25,9 @@
 #include "nodes/parsenodes.h"
 #include "repo/repository.h"
 #include "repo/toc.h"
+#include "server/crew.h"
 #include "server/shmem.h"
 #include "server/subprocess.h"
-#include "storage/dsm.h"
-
-typedef struct PgbRestoreCrew PgbRestoreCrew;
 
 typedef struct PgbRestoreRequest
 {
@@ -59,7 +57,7 @@ typedef struct PgbRestore
 	List	   *made_roles;		/* names, of roles that were missing */
 	char	   *folder;			/* what pg_restore reads, or NULL */
 	PgbSubprocess *program;		/* pg_restore, or NULL */
-	PgbRestoreCrew *crew;		/* or NULL */
+	PgbCrew    *crew;		/* or NULL */
 
 	uint64		rows;			/* loaded */
 	bool		complete;		/* it has its own name */
@@ -161,7 +159,7 @@ extern void pgb_incomplete_abandon(PgbRestore *restore);
 extern void pgb_restore_section(PgbRestore *restore, const char *section, int jobs,
 								const char *list);
 
-/* ---- restore_crew.c ---- */
+/* ---- restore_load.c ---- */
 
 typedef enum PgbRestoreWork
 {
@@ -176,9 +174,6 @@ typedef enum PgbRestoreWork
 extern void pgb_restore_load(PgbRestore *restore);
 extern void pgb_restore_analyze(PgbRestore *restore);
 
-/* Ends the data workers, if there are any.  Raises nothing; NULL is fine. */
-extern void pgb_restore_crew_stop(PgbRestoreCrew *crew);
-
 /* One thing to load: a table, or the large objects of a BLOBS entry. */
 typedef struct PgbRestoreItem
 {
@@ -191,21 +186,14 @@ typedef struct PgbRestoreItem
 	pg_atomic_uint64 rows;
 } PgbRestoreItem;
 
-/* What the crew shares: in dynamic shared memory. */
+/* The common memory of the data workers, see crew.h. */
 typedef struct PgbRestoreShared
 {
 	PgbRestoreWork work;
 	PgbJobRef	job;
-	Oid			database;
 	int			encoding;
 	char		backup[PGB_ID_SIZE];
 
-	/* the first error; is_failed is set last, by whom has_error was 0 for */
-	pg_atomic_uint32 has_error;
-	pg_atomic_uint32 is_failed;
-	PgbJobResult error;
-
-	pg_atomic_uint32 workers_done;	/* ended well */
 	pg_atomic_uint32 next_table;	/* to analyze */
 	pg_atomic_uint32 not_analyzed;	/* the log says why */
 	pg_atomic_uint32 disabled_schedules;
@@ -217,7 +205,8 @@ typedef struct PgbRestoreShared
 
 /* ---- restore_worker.c ---- */
 
-extern PGDLLEXPORT void pgb_restore_worker_main(Datum arg);
+/* A PgbCrewFunction of which shared is a PgbRestoreShared. */
+extern PGDLLEXPORT void pgb_restore_worker_main(void *shared, int number);
 
 /* ---- restore_objects.c ---- */
 

@@ -1,30 +1,20 @@
 /*-------------------------------------------------------------------------
  *
- * restore_crew.c
- *	  Data workers of a restore, as the job sees them.
+ * restore_load.c
+ *	  The rows of a restore, as the job sees them: what there is to load, and by whom.
  *
- * They are connected to another database than the job, so that they are no parallel
- * workers of it.  With fewer workers than asked for it takes longer; when there is
- * none to be had the job waits for one.
+ * The data workers are a crew, connected to another database than the job.  With
+ * fewer workers than asked for it takes longer; when there is none to be had the
+ * job waits for one.
  *
- * src/server/restore/restore_crew.c
+ * src/server/restore/restore_load.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
 #include "miscadmin.h"
-#include "postmaster/bgworker.h"
 #include "server/restore/restore.h"
-#include "storage/ipc.h"
-
-struct PgbRestoreCrew
-{
-	dsm_segment *segment;
-	PgbRestoreShared *shared;
-	int			count;			/* of workers that were started and not yet seen to end */
-	BackgroundWorkerHandle **handles;
-};
 
 /* ---- what there is to load ---- */
 
@@ -125,25 +115,22 @@ fill_items(const PgbRestore *restore, PgbRestoreShared *shared)
 static PgbRestoreShared *
 create_crew(PgbRestore *restore, PgbRestoreWork work, int items)
 {
-	PgbRestoreCrew *crew = palloc0(sizeof(PgbRestoreCrew));
+	PgbCrewPlan plan = {
+		.member = "data worker",
+		.work = "restore",
+		.function = "pgb_restore_worker_main",
+		.database = restore->database,
+		.shared_size = add_size(offsetof(PgbRestoreShared, items),
+								mul_size(items, sizeof(PgbRestoreItem))),
+	};
 	PgbRestoreShared *shared;
-	Size		size = add_size(offsetof(PgbRestoreShared, items),
-								mul_size(items, sizeof(PgbRestoreItem)));
 
-	crew->handles = palloc0(restore->request.jobs * sizeof(BackgroundWorkerHandle *));
-	restore->crew = crew;
-	crew->segment = dsm_create(size, 0);
-	dsm_pin_mapping(crew->segment);
-	crew->shared = shared = dsm_segment_address(crew->segment);
-	memset(shared, 0, size);
+	restore->crew = pgb_crew_create(&plan);
+	shared = pgb_crew_shared(restore->crew);
 	shared->work = work;
 	shared->job = restore->job;
-	shared->database = restore->database;
 	shared->encoding = restore->encoding;
 	strlcpy(shared->backup, restore->manifest->id, PGB_ID_SIZE);
-	pg_atomic_init_u32(&shared->has_error, 0);
-	pg_atomic_init_u32(&shared->is_failed, 0);
-	pg_atomic_init_u32(&shared->workers_done, 0);
 	pg_atomic_init_u32(&shared->next_table, 0);
 	pg_atomic_init_u32(&shared->chain_taken, 0);
 	pg_atomic_init_u32(&shared->not_analyzed, 0);
@@ -151,131 +138,32 @@ create_crew(PgbRestore *restore, PgbRestoreWork work, int items)
 	return shared;
 }
 
-static bool
-start_worker(PgbRestoreCrew *crew)
-{
-	BackgroundWorker worker;
-
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "pgbackup", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "pgb_restore_worker_main", sizeof(worker.bgw_function_name));
-	strlcpy(worker.bgw_name, "pgbackup data worker", sizeof(worker.bgw_name));
-	strlcpy(worker.bgw_type, "pgbackup data worker", sizeof(worker.bgw_type));
-	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(crew->segment));
-	worker.bgw_notify_pid = MyProcPid;
-	if (!RegisterDynamicBackgroundWorker(&worker, &crew->handles[crew->count]))
-		return false;
-	crew->count++;
-	return true;
-}
-
+/* Nobody can do the work of these: the job is in another database. */
 static void
-start_workers(PgbRestore *restore, PgbPhase phase, int wanted)
+wait_for_worker(PgbRestore *restore, PgbPhase phase, int wanted)
 {
-	PgbRestoreCrew *crew = restore->crew;
-
-	while (crew->count < wanted && start_worker(crew))
-		;
-	if (crew->count < wanted)
-		ereport(LOG,
-				(errmsg("%d of %d data workers could be started for the restore", crew->count, wanted),
-				 errhint("Raise max_worker_processes.")));
-	if (crew->count > 0)
-		return;
-
+	ereport(LOG,
+			(errmsg("the restore waits for a background worker"),
+			 errhint("Raise max_worker_processes.")));
 	pgb_job_set_phase(restore->job, PGB_PHASE_WAITING);
-	while (!start_worker(crew))
+	while (pgb_crew_start(restore->crew, wanted) == 0)
 		pgb_restore_nap(PGINVALID_SOCKET);
 	pgb_job_set_phase(restore->job, phase);
-}
-
-static void
-raise_error(const PgbRestoreShared *shared)
-{
-	const PgbJobResult *error = &shared->error;
-
-	ereport(ERROR,
-			(errcode(error->sqlerrcode),
-			 errmsg_internal("%s", error->message),
-			 error->detail[0] != '\0' ? errdetail_internal("%s", error->detail) : 0,
-			 error->hint[0] != '\0' ? errhint("%s", error->hint) : 0));
-}
-
-static bool
-has_ended(BackgroundWorkerHandle *handle)
-{
-	pid_t		pid;
-
-	return GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED;
-}
-
-/* Takes those that have ended out of the crew. */
-static void
-reap_workers(PgbRestoreCrew *crew)
-{
-	for (int i = crew->count - 1; i >= 0; i--)
-	{
-		if (!has_ended(crew->handles[i]))
-			continue;
-		pfree(crew->handles[i]);
-		crew->handles[i] = crew->handles[--crew->count];
-	}
 }
 
 /* Until all workers have ended: well, or the first that did not raises. */
 static void
 run_workers(PgbRestore *restore, PgbPhase phase, int wanted)
 {
-	PgbRestoreCrew *crew = restore->crew;
-	PgbRestoreShared *shared = crew->shared;
-	int			started;
-
-	pg_atomic_write_u32(&shared->workers_done, 0);
-	start_workers(restore, phase, wanted);
-	started = crew->count;
-	for (;;)
-	{
-		int			ended;
-
-		reap_workers(crew);
-		ended = started - crew->count;
-		pg_memory_barrier();
-		if (pg_atomic_read_u32(&shared->is_failed))
-			raise_error(shared);
-		if (pg_atomic_read_u32(&shared->workers_done) < ended)
-			ereport(ERROR,
-					(errcode(ERRCODE_ADMIN_SHUTDOWN),
-					 errmsg("a data worker of the restore was terminated"),
-					 errdetail("It was told to stop, or could not connect to the database."),
-					 errhint("The server's log tells why. Restore the database again.")));
-		if (crew->count == 0)
-			break;
-		pgb_restore_nap(PGINVALID_SOCKET);
-	}
-}
-
-void
-pgb_restore_crew_stop(PgbRestoreCrew *crew)
-{
-	if (crew == NULL)
-		return;
-	for (int i = 0; i < crew->count; i++)
-		TerminateBackgroundWorker(crew->handles[i]);
-	for (int i = 0; i < crew->count; i++)
-		(void) WaitForBackgroundWorkerShutdown(crew->handles[i]);
-	crew->count = 0;
-	if (crew->segment != NULL)
-		dsm_detach(crew->segment);
-	crew->segment = NULL;
+	if (pgb_crew_start(restore->crew, wanted) == 0)
+		wait_for_worker(restore, phase, wanted);
+	pgb_crew_wait(restore->crew);
 }
 
 static void
 dismiss_crew(PgbRestore *restore)
 {
-	pgb_restore_crew_stop(restore->crew);
+	pgb_crew_stop(restore->crew);
 	restore->crew = NULL;
 }
 

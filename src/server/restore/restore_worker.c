@@ -3,7 +3,7 @@
  * restore_worker.c
  *	  A data worker of a restore: loads rows, analyzes.
  *
- * It is an ordinary background worker, connected to the new database.  All workers
+ * It is a member of a crew, connected to the new database.  All workers
  * go through the items in the same order, and take frames of each until there are
  * none left.  A frame is a transaction: nobody uses the database before it is
  * complete, and one that is not is dropped as a whole.
@@ -13,8 +13,6 @@
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
-
-#include <signal.h>
 
 #include "access/table.h"
 #include "access/xact.h"
@@ -26,14 +24,11 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "server/encoding.h"
 #include "server/guc.h"
 #include "server/import/import.h"
 #include "server/restore/restore.h"
 #include "server/worker_session.h"
-#include "storage/ipc.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -49,7 +44,6 @@ typedef struct Worker
 	PgbRepository *repository;
 	PgbManifest *manifest;
 	PgbToc	   *toc;
-	char	   *place;			/* what it is at, as a sentence for the detail of an error; or NULL */
 } Worker;
 
 static void
@@ -210,7 +204,8 @@ load_table(Worker *worker, PgbRestoreItem *item)
 	while ((frame = pg_atomic_fetch_add_u32(&item->next_unit, 1)) < item->units)
 	{
 		CHECK_FOR_INTERRUPTS();
-		worker->place = psprintf("It is frame %u of %u of table %s.", frame, frames->count, load.name);
+		pgb_crew_set_place(psprintf("It is frame %u of %u of table %s.", frame, frames->count,
+									load.name));
 
 		/* the end of the data stands in a frame without rows */
 		if (frames->frames[frame].rows > 0)
@@ -221,7 +216,7 @@ load_table(Worker *worker, PgbRestoreItem *item)
 			pgb_job_add_object(worker->shared->job);
 	}
 
-	worker->place = NULL;
+	pgb_crew_set_place(NULL);
 	(void) pgb_import_source_select(previous);
 	pgb_import_source_close(load.source);
 	MemoryContextSwitchTo(worker->context);
@@ -395,82 +390,20 @@ pin_settings(void)
 	}
 }
 
-static void
-copy_text(char *to, size_t size, const char *from)
-{
-	if (from != NULL)
-		strlcpy(to, from, pg_mbcliplen(from, strlen(from), size - 1) + 1);
-}
-
-/* The first error is that of the crew; others are in the log. */
-static void
-report_error(const Worker *worker, const ErrorData *error)
-{
-	PgbRestoreShared *shared = worker->shared;
-	PgbJobResult *result = &shared->error;
-	const char *detail = error->detail;
-
-	if (pg_atomic_exchange_u32(&shared->has_error, 1) != 0)
-		return;
-	if (worker->place != NULL)
-		detail = psprintf("%s%s%s%s%s", detail == NULL ? "" : detail, detail == NULL ? "" : " ",
-						  worker->place, error->context == NULL ? "" : "\n",
-						  error->context == NULL ? "" : error->context);
-	result->sqlerrcode = error->sqlerrcode;
-	copy_text(result->message, sizeof(result->message), error->message);
-	copy_text(result->detail, sizeof(result->detail), detail);
-	copy_text(result->hint, sizeof(result->hint), error->hint);
-	pg_write_barrier();
-	pg_atomic_write_u32(&shared->is_failed, 1);
-}
-
-static void
-work(Worker *worker)
-{
-	PG_TRY();
-	{
-		if (worker->shared->work == PGB_RESTORE_LOAD)
-			load_items(worker);
-		else
-			analyze_tables(worker);
-		pg_atomic_fetch_add_u32(&worker->shared->workers_done, 1);
-	}
-	PG_CATCH();
-	{
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(worker->context);
-		report_error(worker, CopyErrorData());
-		EmitErrorReport();
-		FlushErrorState();
-		AbortOutOfAnyTransaction();
-		RESUME_INTERRUPTS();
-	}
-	PG_END_TRY();
-}
-
 void
-pgb_restore_worker_main(Datum arg)
+pgb_restore_worker_main(void *shared, int number)
 {
-	Worker	   *worker;
-	dsm_segment *segment;
+	Worker		worker = {.context = CurrentMemoryContext, .shared = shared};
 
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-
-	worker = MemoryContextAllocZero(TopMemoryContext, sizeof(Worker));
-	worker->context = AllocSetContextCreate(TopMemoryContext, "pgbackup data worker",
-											ALLOCSET_DEFAULT_SIZES);
-	segment = dsm_attach(DatumGetUInt32(arg));
-	if (segment == NULL)
-		proc_exit(0);			/* the job is gone */
-	dsm_pin_mapping(segment);
-	worker->shared = dsm_segment_address(segment);
-
-	pgb_worker_connect(worker->shared->database);
 	pin_settings();
-	MemoryContextSwitchTo(worker->context);
-	pgstat_report_activity(STATE_RUNNING, worker->shared->work == PGB_RESTORE_LOAD ?
-						   "pgbackup: loading tables" : "pgbackup: analyzing tables");
-	work(worker);
-	proc_exit(0);
+	if (worker.shared->work == PGB_RESTORE_LOAD)
+	{
+		pgstat_report_activity(STATE_RUNNING, "pgbackup: loading tables");
+		load_items(&worker);
+	}
+	else
+	{
+		pgstat_report_activity(STATE_RUNNING, "pgbackup: analyzing tables");
+		analyze_tables(&worker);
+	}
 }

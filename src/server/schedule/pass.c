@@ -378,14 +378,7 @@ record_broken(Pass *pass, const char *name, const ErrorData *error)
 	PgbJobResult result;
 	int64		run_id;
 
-	memset(&result, 0, sizeof(result));
-	result.sqlerrcode = error->sqlerrcode;
-	strlcpy(result.message, error->message, sizeof(result.message));
-	if (error->detail != NULL)
-		strlcpy(result.detail, error->detail, sizeof(result.detail));
-	if (error->hint != NULL)
-		strlcpy(result.hint, error->hint, sizeof(result.hint));
-
+	pgb_result_of_error(&result, error);
 	pgb_worker_begin();
 	run_id = pgb_history_broken(pass->schema, name, &result);
 	pgb_worker_commit();
