@@ -25,14 +25,29 @@ typedef struct CliOptions
 	char	  **args;
 } CliOptions;
 
+/* An option that only some commands have. */
+typedef struct CliOption
+{
+	const char *name;			/* without the dashes */
+	const char *value;			/* what it takes, for the help: "DIR"; NULL: nothing */
+	const char *description;
+} CliOption;
+
 typedef struct CliCommand
 {
 	const char *name;
 	const char *arguments;		/* for the help */
 	const char *description;
-	int			nargs;			/* exactly so many */
+	int			nargs;			/* at least so many */
+	int			more_args;		/* that may follow them */
+	const CliOption *options;	/* its own, ended by one without a name; or NULL */
+	void		(*accept) (const char *name, const char *value);	/* takes one of them, in
+																	 * the order of the line */
 	int			(*run) (const CliOptions *options); /* returns the exit status */
 } CliCommand;
+
+/* Says what is wrong with the command line, and exits with EXIT_USAGE. */
+pg_noreturn extern void cli_usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
 extern const CliCommand cli_list;
 extern const CliCommand cli_show;
@@ -57,6 +72,12 @@ extern char *cli_size(uint64 bytes);
 /* "2026-02-19 15:30:00 UTC", "1h 02m", palloc'd. */
 extern char *cli_time(int64 moment);
 extern char *cli_duration(int64 micros);
+
+/*
+ * Reads "2026-02-19 15:30:00+01", with T or a space, with Z, UTC, an offset or without a zone: then
+ * in that of this machine.  Microseconds since 2000-01-01 UTC; false when it is no moment.
+ */
+extern bool cli_parse_moment(const char *text, int64 *moment);
 extern char *cli_number(uint64 number); /* "?" for PGB_ROWS_UNKNOWN */
 
 /* The text without what would act on a terminal, palloc'd. */

@@ -21,6 +21,21 @@ static const CliCommand *const commands[] = {&cli_list, &cli_show};
 /* ---- help ---- */
 
 static void
+print_options(const CliCommand *command)
+{
+	if (command->options == NULL || command->options->name == NULL)
+		return;
+	printf("\nOptions of %s:\n", command->name);
+	for (const CliOption *option = command->options; option->name != NULL; option++)
+	{
+		char	   *form = psprintf("--%s%s%s", option->name, option->value ? "=" : "",
+									option->value ? option->value : "");
+
+		printf("  %-28s %s\n", form, option->description);
+	}
+}
+
+static void
 print_help(void)
 {
 	printf("%s reads the repository of the PostgreSQL extension pgbackup, with the server up or down.\n\n",
@@ -30,11 +45,13 @@ print_help(void)
 		printf("  %s %s%s [OPTION]...\n", PROGNAME, commands[i]->name, commands[i]->arguments);
 	printf("\nCommands:\n");
 	for (int i = 0; i < lengthof(commands); i++)
-		printf("  %-6s %s\n", commands[i]->name, commands[i]->description);
+		printf("  %-8s %s\n", commands[i]->name, commands[i]->description);
 	printf("\nWhere the repository is (by default, beside the data directory that PGDATA names):\n");
 	printf("  --repository=DIR             the repository itself\n");
 	printf("  -D, --pgdata=DIR             the data directory that has it beside it, as DIR-pgbackup\n");
-	printf("  --cluster=SYSTEM_IDENTIFIER  look only at this cluster's backups\n");
+	printf("  --cluster=SYSTEM_IDENTIFIER  look only at this cluster's backups (also: --system)\n");
+	for (int i = 0; i < lengthof(commands); i++)
+		print_options(commands[i]);
 	printf("\nOther options:\n");
 	printf("  --output=text|json           for people (the default) or for programs\n");
 	printf("  -V, --version                show the version, then exit\n");
@@ -42,10 +59,8 @@ print_help(void)
 	printf("\nExit status: 0 if all went well, 1 after an error, 2 for a wrong command line.\n");
 }
 
-pg_noreturn static void usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
-
-static void
-usage_error(const char *fmt,...)
+void
+cli_usage_error(const char *fmt,...)
 {
 	va_list		args;
 
@@ -65,7 +80,7 @@ parse_cluster(const char *text)
 	uint64		cluster;
 
 	if (!pgb_cluster_from_folder(text, &cluster))
-		usage_error("\"%s\" is not a system identifier", text);
+		cli_usage_error("\"%s\" is not a system identifier", text);
 	return cluster;
 }
 
@@ -75,27 +90,115 @@ parse_output(const char *text)
 	if (strcmp(text, "json") == 0)
 		return true;
 	if (strcmp(text, "text") != 0)
-		usage_error("\"%s\" is not an output format: text or json", text);
+		cli_usage_error("\"%s\" is not an output format: text or json", text);
 	return false;
+}
+
+static const struct option common_options[] = {
+	{"repository", required_argument, NULL, 'r'},
+	{"pgdata", required_argument, NULL, 'D'},
+	{"cluster", required_argument, NULL, 'c'},
+	{"system", required_argument, NULL, 'c'},
+	{"output", required_argument, NULL, 'o'},
+	{"version", no_argument, NULL, 'V'},
+	{"help", no_argument, NULL, '?'},
+};
+
+/*
+ * An option of a command, as it was given.  Which command it is follows later on the
+ * line; until then options of all commands are taken.
+ */
+typedef struct GivenOption
+{
+	const char *name;
+	const char *value;
+} GivenOption;
+
+#define FIRST_OF_COMMANDS	256
+
+static GivenOption *given_options;
+static int	ngiven = 0;
+
+static bool
+has_option(const struct option *options, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(options[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The common ones, then those of all commands, each name once; ended by zeros. */
+static struct option *
+all_options(void)
+{
+	int			count = lengthof(common_options);
+	struct option *all;
+
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		for (const CliOption *o = commands[i]->options; o != NULL && o->name != NULL; o++)
+			count++;
+	}
+	all = palloc0((count + 1) * sizeof(struct option));
+	memcpy(all, common_options, sizeof(common_options));
+
+	count = lengthof(common_options);
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		for (const CliOption *o = commands[i]->options; o != NULL && o->name != NULL; o++)
+		{
+			if (has_option(all, count, o->name))
+				continue;
+			all[count].name = o->name;
+			all[count].has_arg = o->value ? required_argument : no_argument;
+			all[count].val = FIRST_OF_COMMANDS + count;
+			count++;
+		}
+	}
+	return all;
+}
+
+static bool
+is_option_of(const CliCommand *command, const char *name)
+{
+	for (const CliOption *o = command->options; o != NULL && o->name != NULL; o++)
+	{
+		if (strcmp(o->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+give_options(const CliCommand *command)
+{
+	for (int i = 0; i < ngiven; i++)
+	{
+		if (!is_option_of(command, given_options[i].name))
+			cli_usage_error("%s has no option --%s", command->name, given_options[i].name);
+		command->accept(given_options[i].name, given_options[i].value);
+	}
 }
 
 static void
 parse_options(CliOptions *options, int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"repository", required_argument, NULL, 'r'},
-		{"pgdata", required_argument, NULL, 'D'},
-		{"cluster", required_argument, NULL, 'c'},
-		{"output", required_argument, NULL, 'o'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, '?'},
-		{NULL, 0, NULL, 0}
-	};
+	const struct option *long_options = all_options();
 	const char *data_directory = NULL;
 	int			c;
 
+	given_options = palloc(argc * sizeof(GivenOption));
 	while ((c = getopt_long(argc, argv, "D:V", long_options, NULL)) != -1)
 	{
+		if (c >= FIRST_OF_COMMANDS)
+		{
+			given_options[ngiven].name = long_options[c - FIRST_OF_COMMANDS].name;
+			given_options[ngiven++].value = optarg;
+			continue;
+		}
 		switch (c)
 		{
 			case 'r':
@@ -119,7 +222,7 @@ parse_options(CliOptions *options, int argc, char **argv)
 	options->args = argv + optind;
 
 	if (options->repository != NULL && data_directory != NULL)
-		usage_error("--repository and --pgdata exclude each other");
+		cli_usage_error("--repository and --pgdata exclude each other");
 	if (data_directory == NULL)
 		data_directory = getenv("PGDATA");
 	if (options->repository == NULL && data_directory != NULL && data_directory[0] != '\0')
@@ -155,7 +258,7 @@ find_command(const char *name)
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];
 	}
-	usage_error("there is no command \"%s\"", name);
+	cli_usage_error("there is no command \"%s\"", name);
 }
 
 static const CliCommand *
@@ -164,17 +267,19 @@ take_command(CliOptions *options)
 	const CliCommand *command;
 
 	if (options->nargs == 0)
-		usage_error("no command given");
+		cli_usage_error("no command given");
 	command = find_command(options->args[0]);
 	options->nargs--;
 	options->args++;
 
 	if (options->nargs < command->nargs)
-		usage_error("usage: %s %s%s [OPTION]...", PROGNAME, command->name, command->arguments);
-	if (options->nargs > command->nargs)
-		usage_error("too many arguments (first is \"%s\")", options->args[command->nargs]);
+		cli_usage_error("usage: %s %s%s [OPTION]...", PROGNAME, command->name, command->arguments);
+	if (options->nargs > command->nargs + command->more_args)
+		cli_usage_error("too many arguments (first is \"%s\")",
+						options->args[command->nargs + command->more_args]);
+	give_options(command);
 	if (options->repository == NULL)
-		usage_error("no repository given: use --repository or --pgdata, or set PGDATA");
+		cli_usage_error("no repository given: use --repository or --pgdata, or set PGDATA");
 	return command;
 }
 

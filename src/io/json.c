@@ -185,6 +185,24 @@ pgb_json_parse(const char *data, size_t length, const char *what)
 	return builder.root;
 }
 
+void
+pgb_json_free(PgbJson *json)
+{
+	for (uint32 i = 0; i < json->count; i++)
+	{
+		pgb_json_free(json->values[i]);
+		if (json->names != NULL)
+			pfree(json->names[i]);
+	}
+	if (json->values != NULL)
+		pfree(json->values);
+	if (json->names != NULL)
+		pfree(json->names);
+	if (json->text != NULL)
+		pfree(json->text);
+	pfree(json);
+}
+
 /* ---- taking values out ---- */
 
 PgbJson *

@@ -36,6 +36,9 @@ typedef struct PgbJson
  */
 extern PgbJson *pgb_json_parse(const char *data, size_t length, const char *what);
 
+/* Frees a tree: for who reads very many, also where there are no memory contexts. */
+extern void pgb_json_free(PgbJson *json);
+
 /*
  * A member, or NULL when there is none (or json is NULL or no object).  The
  * typed ones raise ERRCODE_DATA_CORRUPTED when the member is of another type or

@@ -53,11 +53,14 @@ typedef struct PgbTable
 typedef struct PgbTablespace
 {
 	Oid			oid;
-	char	   *path;			/* where it was; NULL: in place, in pg_tblspc */
-	uint64		size;			/* bytes of its files */
+	char	   *path;			/* where it was, any bytes; NULL: in place, in pg_tblspc */
+	uint64		size;			/* bytes of its files in the backup */
 } PgbTablespace;
 
-/* What only a base backup has. */
+/*
+ * What only a base backup has.  Its files are listed in objects of their own: see
+ * file_list.h and relation_map.h.
+ */
 typedef struct PgbBase
 {
 	uint32		block_size;		/* bytes */
@@ -65,11 +68,12 @@ typedef struct PgbBase
 	bool		checksums;		/* were pages checked? */
 	uint64		damaged_pages;	/* pages whose checksum is wrong */
 	uint64		file_count;		/* regular files */
-	char	   *backup_label;	/* text of the file */
+	uint64		file_bytes;		/* and all of their content */
+	char	   *backup_label;	/* content of the file, as all three: bytes */
 	char	   *tablespace_map; /* or NULL */
-	char	   *history;		/* text of the timeline's .history file; NULL: timeline 1 */
+	char	   *history;		/* the timeline's .history file; NULL: timeline 1 */
 	int			ntablespaces;
-	PgbTablespace *tablespaces;
+	PgbTablespace *tablespaces; /* by oid */
 } PgbBase;
 
 typedef struct PgbManifest
@@ -97,7 +101,7 @@ typedef struct PgbManifest
 	PgbTable   *tables;			/* by schema and name */
 	int			nfiles;
 	PgbStoredFile *files;		/* by name */
-	PgbBase    *base;			/* NULL for a logical backup */
+	PgbBase    *base;			/* of a full or incremental backup, else NULL */
 
 	/* sums, filled by pgb_manifest_parse() and pgb_manifest_totals() */
 	uint64		raw_bytes;
@@ -134,5 +138,13 @@ extern char *pgb_lsn_to_text(uint64 lsn);
 extern uint64 pgb_lsn_from_text(const char *text, const char *what);
 extern char *pgb_crc_to_text(uint32 crc);
 extern uint32 pgb_crc_from_text(const char *text, const char *what);
+
+/*
+ * Any bytes but zero, such as names of files, as ASCII, and back: %XX (upper case) is a byte that
+ * is not ASCII, a control character other than tab and newline, or '%' itself; all else stands
+ * for itself.  What is not written so is damaged.
+ */
+extern char *pgb_bytes_to_text(const char *bytes);
+extern char *pgb_bytes_from_text(const char *text, const char *what);
 
 #endif							/* PGB_MANIFEST_H */

@@ -311,6 +311,88 @@ parse_tables(PgbManifest *m, const PgbJson *json, const char *what)
 	check_dump_ids(m, what);
 }
 
+/* ---- what only a base backup has ---- */
+
+static char *
+get_bytes(const PgbJson *json, const char *name, const char *what)
+{
+	const char *text = pgb_json_get_string(json, name, what);
+
+	return text == NULL ? NULL : pgb_bytes_from_text(text, what);
+}
+
+static bool
+need_bool(const PgbJson *json, const char *name, const char *what)
+{
+	const PgbJson *value = pgb_json_get(json, name);
+
+	if (value == NULL || value->type != PGB_JSON_BOOL)
+		damaged(what, psprintf("\"%s\" is missing.", name));
+	return value->text[0] == 't';
+}
+
+static uint32
+need_power_of_two(const PgbJson *json, const char *name, uint32 min, uint32 max, const char *what)
+{
+	uint32		value = (uint32) need_number(json, name, max, what);
+
+	if (value < min || (value & (value - 1)) != 0)
+		damaged(what, psprintf("The value of \"%s\" is out of range.", name));
+	return value;
+}
+
+static void
+parse_tablespaces(PgbBase *base, const PgbJson *json, const char *what)
+{
+	const PgbJson *tablespaces = need_array(json, "tablespaces", what);
+
+	base->ntablespaces = tablespaces->count;
+	base->tablespaces = palloc_extended((size_t) base->ntablespaces * sizeof(PgbTablespace),
+										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < base->ntablespaces; i++)
+	{
+		PgbTablespace *tablespace = &base->tablespaces[i];
+		const PgbJson *value = tablespaces->values[i];
+
+		tablespace->oid = (Oid) need_number(value, "oid", PG_UINT32_MAX, what);
+		tablespace->path = get_bytes(value, "path", what);
+		tablespace->size = need_number(value, "size", PG_INT64_MAX, what);
+		if (tablespace->path != NULL && !is_absolute_path(tablespace->path))
+			damaged(what, psprintf("\"%s\" is no place for a tablespace.", tablespace->path));
+		if (i > 0 && tablespace->oid <= base->tablespaces[i - 1].oid)
+			damaged(what, psprintf("Tablespace %u is not where it belongs.", tablespace->oid));
+	}
+}
+
+static void
+parse_base(PgbManifest *m, const PgbJson *manifest, const char *what)
+{
+	const PgbJson *json = pgb_json_get_object(manifest, "base", what);
+	PgbBase    *base;
+
+	if ((json != NULL) != (m->kind != PGB_LOGICAL))
+		damaged(what, json == NULL ? "It does not say what a base backup has." :
+				"A logical backup is no base backup.");
+	if (json == NULL)
+		return;
+
+	base = palloc0(sizeof(PgbBase));
+	base->block_size = need_power_of_two(json, "block_size", 1024, 32768, what);
+	base->segment_size = need_power_of_two(json, "segment_size", 1024 * 1024,
+										   1024 * 1024 * 1024, what);
+	base->checksums = need_bool(json, "checksums", what);
+	base->damaged_pages = need_number(json, "damaged_pages", PG_INT64_MAX, what);
+	base->file_count = need_number(json, "file_count", PG_INT64_MAX, what);
+	base->file_bytes = need_number(json, "file_bytes", PG_INT64_MAX, what);
+	base->backup_label = get_bytes(json, "backup_label", what);
+	base->tablespace_map = get_bytes(json, "tablespace_map", what);
+	base->history = get_bytes(json, "history", what);
+	if (base->backup_label == NULL)
+		damaged(what, "\"backup_label\" is missing.");
+	parse_tablespaces(base, json, what);
+	m->base = base;
+}
+
 /* ---- the whole ---- */
 
 static void
@@ -360,6 +442,7 @@ pgb_manifest_parse(const char *data, size_t length, const char *what)
 	parse_header(m, json, what);
 	parse_files(m, json, what);
 	parse_tables(m, json, what);
+	parse_base(m, json, what);
 	MemoryContextDelete(scratch);
 
 	pgb_manifest_totals(m);

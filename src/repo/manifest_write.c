@@ -156,11 +156,49 @@ write_file(PgbJsonWriter *w, const PgbStoredFile *file)
 }
 
 static void
+write_bytes(PgbJsonWriter *w, const char *name, const char *bytes)
+{
+	pgb_json_string(w, name, bytes == NULL ? NULL : pgb_bytes_to_text(bytes));
+}
+
+static void
+write_tablespace(PgbJsonWriter *w, const PgbTablespace *tablespace)
+{
+	pgb_json_inline_object(w, NULL);
+	pgb_json_uint64(w, "oid", tablespace->oid);
+	write_bytes(w, "path", tablespace->path);
+	pgb_json_uint64(w, "size", tablespace->size);
+	pgb_json_end_inline_object(w);
+}
+
+static void
+write_base(PgbJsonWriter *w, const PgbBase *base)
+{
+	pgb_json_object(w, "base");
+	pgb_json_uint64(w, "block_size", base->block_size);
+	pgb_json_uint64(w, "segment_size", base->segment_size);
+	pgb_json_bool(w, "checksums", base->checksums);
+	pgb_json_uint64(w, "damaged_pages", base->damaged_pages);
+	pgb_json_uint64(w, "file_count", base->file_count);
+	pgb_json_uint64(w, "file_bytes", base->file_bytes);
+	write_bytes(w, "backup_label", base->backup_label);
+	write_bytes(w, "tablespace_map", base->tablespace_map);
+	write_bytes(w, "history", base->history);
+	pgb_json_array(w, "tablespaces");
+	for (int i = 0; i < base->ntablespaces; i++)
+		write_tablespace(w, &base->tablespaces[i]);
+	pgb_json_end_array(w);
+	pgb_json_end_object(w);
+}
+
+static void
 write_body(PgbJsonWriter *w, const PgbManifest *m)
 {
 	pgb_json_object(w, NULL);
 	write_header(w, m);
 	write_totals(w, m);
+	if (m->base != NULL)
+		write_base(w, m->base);
 
 	pgb_json_array(w, "tables");
 	for (int i = 0; i < m->ntables; i++)

@@ -18,6 +18,7 @@ typedef struct PgbRepository
 {
 	PgbStore   *store;
 	uint64		system_identifier;
+	uint32		wal_timeline;	/* whose folder is known to be there: see wal_store.c */
 } PgbRepository;
 
 /*
@@ -53,6 +54,9 @@ typedef struct PgbCatalogEntry
  * running or dead and not listed.
  */
 extern PgbCatalogEntry *pgb_catalog_list(PgbRepository *repository, int *count);
+
+/* The same, only of base backups: full and incremental ones. */
+extern PgbCatalogEntry *pgb_catalog_list_base(PgbRepository *repository, int *count);
 
 #define PGB_LATEST		"latest"
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * text.c
- *	  Values as a manifest has them: times, LSNs, checksums.
+ *	  Values as a manifest has them: times, LSNs, checksums, bytes.
  *
  * src/repo/text.c
  *
@@ -123,4 +123,71 @@ pgb_crc_from_text(const char *text, const char *what)
 	if (end != text + 8 || *end != '\0')
 		malformed(text, "CRC-32C", what);
 	return crc;
+}
+
+/* ---- bytes ---- */
+
+static bool
+stands_for_itself(unsigned char byte)
+{
+	return byte == '\t' || byte == '\n' || (byte >= ' ' && byte < 0x7F && byte != '%');
+}
+
+char *
+pgb_bytes_to_text(const char *bytes)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char	   *text = palloc(3 * strlen(bytes) + 1);
+	char	   *end = text;
+
+	for (const unsigned char *byte = (const unsigned char *) bytes; *byte != '\0'; byte++)
+	{
+		if (stands_for_itself(*byte))
+			*end++ = (char) *byte;
+		else
+		{
+			*end++ = '%';
+			*end++ = digits[*byte >> 4];
+			*end++ = digits[*byte & 15];
+		}
+	}
+	*end = '\0';
+	return text;
+}
+
+/* -1 for what is no digit as we write it */
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+char *
+pgb_bytes_from_text(const char *text, const char *what)
+{
+	char	   *bytes = palloc(strlen(text) + 1);
+	char	   *end = bytes;
+
+	for (const char *c = text; *c != '\0'; c++)
+	{
+		unsigned char byte = (unsigned char) *c;
+
+		if (byte == '%')
+		{
+			int			high = hex_digit(c[1]);
+			int			low = high < 0 ? -1 : hex_digit(c[2]);
+
+			byte = low < 0 ? '\0' : (unsigned char) (high << 4 | low);
+			if (byte == '\0' || stands_for_itself(byte))
+				malformed(text, "name", what);
+			c += 2;
+		}
+		else if (!stands_for_itself(byte))
+			malformed(text, "name", what);
+		*end++ = (char) byte;
+	}
+	*end = '\0';
+	return bytes;
 }

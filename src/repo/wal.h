@@ -3,13 +3,13 @@
  * wal.h
  *	  The WAL archive of a cluster in the repository.
  *
- *	  <cluster>/wal/<timeline>/<segment>.zst     a segment
+ *	  <cluster>/wal/<timeline>/<segment>.zst     a segment, also a .partial one
  *	  <cluster>/wal/<timeline>/<name>            .history and .backup files, as they are
  *
  * A segment's object is a concatenation of zstd frames, then one skippable frame, the
- * trailer, which says what is in it (PgbWalFacts) and how to check it.  Stock zstd reads
- * it: it passes over the trailer.  An object that is there is complete: it gets
- * its name by rename, once it is durable.
+ * trailer, which says what is in it (PgbWalFacts) and how to check it: see wal_object.h.
+ * Stock zstd reads it: it passes over the trailer.  An object that is there is complete:
+ * it gets its name by a rename that replaces nothing, once it is durable.
  *
  * src/repo/wal.h
  *
@@ -38,14 +38,14 @@ typedef struct PgbWalName
 {
 	PgbWalKind	kind;
 	uint32		timeline;
-	uint64		number;			/* of the segment: its start divided by the segment size;
-								 * needs the segment size, see pgb_wal_name_parse() */
+	uint64		number;			/* of the segment: its start divided by the segment size */
 	char		text[PGB_WAL_NAME_SIZE];
 } PgbWalName;
 
 /*
- * Is it the name of a file that PostgreSQL archives?  segment_size is in bytes (a
- * power of two from 1 MB to 1 GB).
+ * Is it the name of a file that PostgreSQL archives?  segment_size is in bytes (a power
+ * of two from 1 MB to 1 GB), or 0 when it is not known: then number is left 0, and
+ * everything below that takes a name works all the same.
  */
 extern bool pgb_wal_name_parse(const char *text, uint32 segment_size, PgbWalName *name);
 
@@ -53,17 +53,24 @@ extern bool pgb_wal_name_parse(const char *text, uint32 segment_size, PgbWalName
 extern void pgb_wal_segment_name(PgbWalName *name, uint32 timeline, uint64 number,
 								 uint32 segment_size);
 
+/* Its name in the store, palloc'd. */
+extern char *pgb_wal_object_name(const PgbRepository *repository, const PgbWalName *name);
+
 /* A named restore point (pg_create_restore_point) that lies in a segment. */
 typedef struct PgbRestorePoint
 {
-	char		name[64];		/* MAXFNAMELEN of PostgreSQL, zero-terminated; bytes of the server's encoding */
+	char		name[64];		/* MAXFNAMELEN of PostgreSQL, zero-terminated; bytes in the encoding
+								 * of the database in which it was made */
 	uint64		lsn;			/* the end of its record */
 	int64		at;				/* microseconds since 2000-01-01 UTC */
 } PgbRestorePoint;
 
+/* No more of them are recorded in one segment: it counts as not scanned then. */
+#define PGB_WAL_MAX_POINTS		4096
+
 /*
- * What a segment holds.  Moments are those of commit and abort records, and 0 when there
- * are none, or when nobody has looked (scanned is false).
+ * What a segment holds: the records that end in it.  Moments are those of commit and
+ * abort records, and 0 when there are none, or when nobody has looked (scanned is false).
  */
 typedef struct PgbWalFacts
 {
@@ -76,8 +83,10 @@ typedef struct PgbWalFacts
 	int64		first_commit;
 	int64		last_commit;
 	int			npoints;
-	PgbRestorePoint *points;
+	PgbRestorePoint *points;	/* in the order of the WAL */
 } PgbWalFacts;
+
+/* ---- writing ---- */
 
 typedef enum PgbWalStored
 {
@@ -86,41 +95,56 @@ typedef enum PgbWalStored
 } PgbWalStored;
 
 /*
- * Stores a file of pg_wal.  Checks that a segment is whole and of this cluster
- * (its first page's header: system identifier, segment size, address, timeline):
- * ERRCODE_DATA_CORRUPTED or ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE otherwise.  An object of that name with other
- * content raises ERRCODE_DUPLICATE_FILE, and nothing is overwritten.  facts are what a
- * scan has found (the rest of it is filled in here), NULL if nobody has looked.
+ * Stores a file of pg_wal.  Checks that a segment is whole and of this cluster (its first
+ * page's header: system identifier, segment size, address, timeline):
+ * ERRCODE_DATA_CORRUPTED or ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE otherwise.  An
+ * object of that name with other content raises ERRCODE_DUPLICATE_FILE, and nothing is
+ * overwritten.  level is that of pgb_frame_encoder_create().  facts are what a scan has
+ * found (the rest of it is filled in here), NULL if nobody has looked.
+ *
+ * The first time for a repository that is open, removes what dead processes have left.
  */
 extern PgbWalStored pgb_wal_store(PgbRepository *repository, const PgbWalName *name,
 								  const char *path, int level, PgbWalFacts *facts);
 
-/* Is it in the archive? */
+/* ---- reading ---- */
+
+/*
+ * Is it in the archive?  False means that it is proven not to be: a repository that has gone
+ * meanwhile raises ERRCODE_UNDEFINED_FILE.
+ */
 extern bool pgb_wal_exists(PgbRepository *repository, const PgbWalName *name);
 
 /*
  * Reads a file of the archive and writes it to path, which must not exist: complete, or
- * not at all (the name appears by rename).  Not fsynced: recovery takes it or asks again.  Returns false when it is
- * proven not to be in the archive; everything else is raised (ERRCODE_DATA_CORRUPTED
- * for a damaged or foreign one).
+ * not at all (the name appears by rename).  Not fsynced: recovery takes it or asks again.
+ * Returns false when it is proven not to be in the archive; everything else is raised
+ * (ERRCODE_DATA_CORRUPTED for a damaged, swapped or foreign one).
  */
 extern bool pgb_wal_fetch(PgbRepository *repository, const PgbWalName *name, const char *path);
 
-/* The trailer alone, a few kB are read.  Raises ERRCODE_DATA_CORRUPTED. */
+/*
+ * The trailer of a segment's object alone: a few kB are read.  Raises
+ * ERRCODE_DATA_CORRUPTED, also when it is that of another segment or cluster.
+ */
 extern PgbWalFacts *pgb_wal_facts(PgbRepository *repository, const PgbWalName *name);
 
 /*
- * Checks one object: its trailer, its CRC; with contents, also that it decompresses to
- * what the trailer says, and its first page's header.  Raises ERRCODE_DATA_CORRUPTED.
+ * Checks one object: its trailer, and the CRCs of its frames; with contents, also that it
+ * decompresses to what the trailer says, and its first page's header.  Raises
+ * ERRCODE_DATA_CORRUPTED.  .history and .backup files have no CRC: they must be text.
  */
 extern void pgb_wal_verify(PgbRepository *repository, const PgbWalName *name, bool contents);
+
+/* ---- listing ---- */
 
 /* Timelines that have a folder in the archive, ascending, ended by 0. */
 extern uint32 *pgb_wal_timelines(PgbRepository *repository);
 
 /*
  * Runs of consecutive segments of a timeline: each run is whole, between two of them is
- * a gap.  Sorted; count gets their number.  segment_size as in pgb_wal_name_parse(); 0: take it from the first object.
+ * a gap.  Sorted; count gets their number.  segment_size as in pgb_wal_name_parse(); 0:
+ * take it from the first object.  .partial segments do not count.
  */
 typedef struct PgbWalRun
 {

@@ -28,6 +28,11 @@ extern void pgb_posix_report(int elevel, const char *action, const char *path);
 /* Makes one file or folder durable.  One that has vanished need not be. */
 extern void pgb_posix_sync(const char *path, bool is_folder);
 
+/*
+ * As rename(2), but to a name that is free: fails with EEXIST if it is not.
+ */
+extern int	pgb_posix_rename_new(const char *old_path, const char *new_path);
+
 /* ---- posix_tree.c ---- */
 
 /* Makes a folder durable with all in it. */

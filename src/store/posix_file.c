@@ -11,6 +11,8 @@
 #include "store/posix.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
 
 static bool
 is_full(int error)
@@ -75,4 +77,19 @@ pgb_posix_sync(const char *path, bool is_folder)
 	/* Some file systems cannot do this for a directory, and need not. */
 	if (rc != 0 && !(is_folder && (errno == EBADF || errno == EINVAL)))
 		pgb_posix_report(ERROR, "fsync", path);
+}
+
+int
+pgb_posix_rename_new(const char *old_path, const char *new_path)
+{
+#ifdef RENAME_NOREPLACE
+	/* Not every file system knows it; NFS does not. */
+	if (renameat2(AT_FDCWD, old_path, AT_FDCWD, new_path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+#endif
+	if (link(old_path, new_path) != 0)
+		return -1;
+	return unlink(old_path);
 }

@@ -59,6 +59,16 @@ typedef struct PgbStoreOps
 	/* Store a whole small object: it appears complete and durable, or not at all. */
 	void		(*put) (PgbStore *store, const char *name, const void *data, size_t length);
 
+	/*
+	 * Give an object that was written under another name its own: when this returns true
+	 * it is there, complete and durable, under the new name alone.  False when there is
+	 * one of that name, which stays as it is, as does this one.  Closes the object.
+	 */
+	bool		(*publish) (PgbObject *object, const char *name);
+
+	/* Make an object, and that it has this name, durable: whoever has written it. */
+	void		(*sync) (PgbStore *store, const char *name);
+
 	/* False when there is none. */
 	bool		(*stat) (PgbStore *store, const char *name, PgbStat *stat);
 
@@ -69,8 +79,8 @@ typedef struct PgbStoreOps
 	char	  **(*list) (PgbStore *store, const char *folder);
 
 	/*
-	 * Make a folder with its parents.  Returns false if it was there already:
-	 * of several callers one gets true.
+	 * Make a folder with its parents, all durable.  Returns false if it was there
+	 * already: of several callers one gets true.
 	 */
 	bool		(*make_folder) (PgbStore *store, const char *folder);
 

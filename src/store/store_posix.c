@@ -285,6 +285,35 @@ posix_put(PgbStore *store, const char *name, const void *data, size_t length)
 }
 
 static bool
+posix_publish(PgbObject *base, const char *name)
+{
+	PosixObject *object = (PosixObject *) base;
+	char	   *path = object_path(base->store, name);
+
+	if (pgb_fsync(object->fd) != 0)
+		pgb_posix_report(ERROR, "fsync", object->path);
+	posix_close(base);
+
+	if (pgb_posix_rename_new(object->path, path) != 0)
+	{
+		if (errno != EEXIST)
+			pgb_posix_report(ERROR, "create", path);
+		return false;
+	}
+	sync_parent(path);
+	return true;
+}
+
+static void
+posix_sync(PgbStore *store, const char *name)
+{
+	char	   *path = object_path(store, name);
+
+	pgb_posix_sync(path, false);
+	sync_parent(path);
+}
+
+static bool
 posix_stat(PgbStore *store, const char *name, PgbStat *result)
 {
 	char	   *path = object_path(store, name);
@@ -328,7 +357,10 @@ posix_list(PgbStore *store, const char *folder)
 	return names;
 }
 
-/* Makes one folder in a parent that exists; false if it is there. */
+/*
+ * Makes one folder in a parent that exists; false if it is there.  Then it is synced all
+ * the same: who has made it may have been killed before that.
+ */
 static bool
 make_directory(const char *path)
 {
@@ -342,7 +374,10 @@ make_directory(const char *path)
 	if (errno == EEXIST)
 	{
 		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		{
+			sync_parent(path);
 			return false;
+		}
 		errno = EEXIST;
 	}
 	pgb_posix_report(ERROR, "create directory", path);
@@ -412,6 +447,8 @@ static const PgbStoreOps posix_ops = {
 	.size = posix_size,
 	.close = posix_close,
 	.put = posix_put,
+	.publish = posix_publish,
+	.sync = posix_sync,
 	.stat = posix_stat,
 	.list = posix_list,
 	.make_folder = posix_make_folder,

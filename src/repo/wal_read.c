@@ -1,0 +1,271 @@
+/*-------------------------------------------------------------------------
+ *
+ * wal_read.c
+ *	  Reading the archive: nothing in it is believed that was not checked.
+ *
+ * src/repo/wal_read.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+#include "repo/wal_object.h"
+
+#include "io/digest.h"
+
+/* So much of an object's end is read at once: it holds most trailers. */
+#define TAIL_SIZE		4096
+
+#define READ_SIZE		(256 * 1024)
+
+/* ---- is it there? ---- */
+
+/*
+ * An object that is not there may be one that cannot be seen: its file system is not
+ * mounted any more.
+ */
+static void
+check_repository(PgbRepository *repository)
+{
+	PgbStore   *store = repository->store;
+	PgbStat		stat;
+
+	if (store->ops->stat(store, PGB_FORMAT_NAME, &stat) &&
+		store->ops->stat(store, pgb_wal_folder(repository->system_identifier), &stat))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_FILE),
+			 errmsg("repository \"%s\" has no WAL archive of this cluster", store->location),
+			 errdetail("The cluster's system identifier is %llu.",
+					   (unsigned long long) repository->system_identifier),
+			 errhint("If it is on a file system of its own, mount it.")));
+}
+
+bool
+pgb_wal_exists(PgbRepository *repository, const PgbWalName *name)
+{
+	PgbStat		stat;
+
+	if (repository->store->ops->stat(repository->store, pgb_wal_object_name(repository, name), &stat))
+		return true;
+	check_repository(repository);
+	return false;
+}
+
+/* ---- a segment's object ---- */
+
+static PgbWalTrailer *
+read_trailer(PgbStore *store, PgbObject *object, const PgbWalName *name, const char *what)
+{
+	uint64		size = store->ops->size(object);
+	size_t		read = Min(size, TAIL_SIZE);
+	char	   *tail = palloc(read);
+	size_t		length;
+	PgbWalTrailer *trailer;
+
+	if (size < PGB_WAL_TRAILER_END)
+		pgb_wal_damaged(what, "It is too short.");
+	store->ops->read_at(object, size - read, tail, read);
+	length = pgb_wal_trailer_length(tail + read - PGB_WAL_TRAILER_END, size, what);
+	if (length > read)
+	{
+		tail = repalloc(tail, length);
+		read = length;
+		store->ops->read_at(object, size - read, tail, read);
+	}
+	trailer = pgb_wal_trailer_parse(tail + read - length, length, size, name, what);
+	pfree(tail);
+	return trailer;
+}
+
+PgbWalObject *
+pgb_wal_object_open(PgbRepository *repository, const PgbWalName *name)
+{
+	PgbStore   *store = repository->store;
+	PgbWalObject *object = palloc0(sizeof(PgbWalObject));
+	char	   *object_name = pgb_wal_object_name(repository, name);
+
+	object->what = psprintf("%s/%s", store->location, object_name);
+	object->object = store->ops->open(store, object_name);
+	object->trailer = read_trailer(store, object->object, name, object->what);
+	if (object->trailer->facts.system_identifier != repository->system_identifier)
+		pgb_wal_damaged(object->what, "It is of another cluster.");
+	return object;
+}
+
+void
+pgb_wal_object_close(PgbWalObject *object)
+{
+	object->object->store->ops->close(object->object);
+}
+
+static char *
+read_frame(PgbObject *object, const PgbFrame *frame)
+{
+	char	   *data = palloc(frame->stored_bytes + 1);
+
+	object->store->ops->read_at(object, frame->offset, data, frame->stored_bytes);
+	return data;
+}
+
+static void
+check_header(const PgbRepository *repository, const PgbWalObject *object,
+			 const PgbWalName *name, const char *data, size_t length)
+{
+	uint32		segment_size;
+	bool		foreign;
+	char	   *error;
+
+	if (length < PGB_WAL_HEADER_SIZE)
+		pgb_wal_damaged(object->what, "Its content is too short.");
+	error = pgb_wal_header_error(data, name, repository->system_identifier,
+								 &segment_size, &foreign);
+	if (error != NULL)
+		pgb_wal_damaged(object->what, error);
+	if (segment_size != object->trailer->facts.segment_size)
+		pgb_wal_damaged(object->what, "Its trailer is that of a segment of another size.");
+}
+
+void
+pgb_wal_object_read(PgbRepository *repository, PgbWalObject *object,
+					const PgbWalName *name, PgbSink *sink)
+{
+	const PgbFrameList *frames = &object->trailer->frames;
+	PgbFrameDecoder *decoder = pgb_frame_decoder_create();
+	char	   *buffer = palloc(READ_SIZE);
+	uint32		crc = 0;
+	bool		is_first = true;
+
+	for (uint32 i = 0; i < frames->count; i++)
+	{
+		const PgbFrame *frame = &frames->frames[i];
+		char	   *data = read_frame(object->object, frame);
+		size_t		length;
+
+		CHECK_FOR_INTERRUPTS();
+		pgb_frame_decoder_begin(decoder, data, frame->stored_bytes, frame, object->what);
+		while ((length = pgb_frame_decoder_read(decoder, buffer, READ_SIZE)) > 0)
+		{
+			if (is_first)
+				check_header(repository, object, name, buffer, length);
+			is_first = false;
+			crc = pgb_crc32c_extend(crc, buffer, length);
+			pgb_sink_write(sink, buffer, length);
+		}
+		pfree(data);
+	}
+	if (crc != object->trailer->facts.raw_crc)
+		pgb_wal_damaged(object->what, "The CRC-32C of its content is wrong.");
+	pgb_sink_finish(sink);
+	pfree(buffer);
+}
+
+/* The CRCs of the frames alone. */
+static void
+check_frames(PgbWalObject *object)
+{
+	const PgbFrameList *frames = &object->trailer->frames;
+
+	for (uint32 i = 0; i < frames->count; i++)
+	{
+		const PgbFrame *frame = &frames->frames[i];
+		char	   *data = read_frame(object->object, frame);
+
+		CHECK_FOR_INTERRUPTS();
+		if (pgb_crc32c(data, frame->stored_bytes) != frame->crc)
+			pgb_wal_damaged(object->what,
+							psprintf("The CRC-32C of the frame at byte %llu is wrong.",
+									 (unsigned long long) frame->offset));
+		pfree(data);
+	}
+}
+
+/* ---- .history and .backup files ---- */
+
+static char *
+read_text(PgbRepository *repository, const PgbWalName *name, size_t *length)
+{
+	char	   *object_name = pgb_wal_object_name(repository, name);
+	char	   *data = pgb_store_read_all(repository->store, object_name, PGB_WAL_TEXT_LIMIT, length);
+
+	for (size_t i = 0; i < *length; i++)
+	{
+		if (data[i] == '\0')
+			pgb_wal_damaged(object_name, "It should be text, but holds zero bytes.");
+	}
+	if (*length == 0)
+		pgb_wal_damaged(object_name, "It is empty.");
+	return data;
+}
+
+/* ---- the archive ---- */
+
+PgbWalFacts *
+pgb_wal_facts(PgbRepository *repository, const PgbWalName *name)
+{
+	PgbWalObject *object;
+
+	Assert(pgb_wal_is_framed(name));
+	object = pgb_wal_object_open(repository, name);
+	pgb_wal_object_close(object);
+	return &object->trailer->facts;
+}
+
+bool
+pgb_wal_fetch(PgbRepository *repository, const PgbWalName *name, const char *path)
+{
+	if (!pgb_wal_exists(repository, name))
+		return false;
+
+	if (pgb_wal_is_framed(name))
+	{
+		PgbWalObject *object = pgb_wal_object_open(repository, name);
+
+		pgb_wal_object_read(repository, object, name, pgb_wal_file_sink(path));
+		pgb_wal_object_close(object);
+	}
+	else
+	{
+		size_t		length;
+		char	   *data = read_text(repository, name, &length);
+		PgbSink    *sink = pgb_wal_file_sink(path);
+
+		pgb_sink_write(sink, data, length);
+		pgb_sink_finish(sink);
+	}
+	return true;
+}
+
+static void
+ignore_write(PgbSink *sink, const void *data, size_t length)
+{
+}
+
+static void
+ignore_finish(PgbSink *sink)
+{
+}
+
+static const PgbSinkOps ignore_ops = {
+	.write = ignore_write,
+	.finish = ignore_finish,
+};
+
+void
+pgb_wal_verify(PgbRepository *repository, const PgbWalName *name, bool contents)
+{
+	PgbSink		ignore = {&ignore_ops, NULL};
+	PgbWalObject *object;
+	size_t		length;
+
+	if (!pgb_wal_is_framed(name))
+	{
+		(void) read_text(repository, name, &length);
+		return;
+	}
+	object = pgb_wal_object_open(repository, name);
+	if (contents)
+		pgb_wal_object_read(repository, object, name, &ignore);
+	else
+		check_frames(object);
+	pgb_wal_object_close(object);
+}
