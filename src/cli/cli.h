@@ -51,12 +51,17 @@ pg_noreturn extern void cli_usage_error(const char *fmt,...) pg_attribute_printf
 
 extern const CliCommand cli_list;
 extern const CliCommand cli_show;
+extern const CliCommand cli_restore;
 
 /* ---- repository (place.c) ---- */
 
 /* The absolute path of a directory's repository, as the server's default is. */
 extern char *cli_beside_data_directory(const char *data_directory);
 extern char *cli_absolute_path(const char *path);
+
+/* The path of this program itself; argv0 is what main() got. */
+extern void cli_set_program(const char *argv0);
+extern const char *cli_program_path(void);
 
 /*
  * Opens the repository, with one PgbRepository for each cluster to look at,

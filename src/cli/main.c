@@ -16,7 +16,7 @@
 
 #define PROGNAME	"pgbackup"
 
-static const CliCommand *const commands[] = {&cli_list, &cli_show};
+static const CliCommand *const commands[] = {&cli_list, &cli_show, &cli_restore};
 
 /* ---- help ---- */
 
@@ -302,6 +302,7 @@ main(int argc, char **argv)
 	const CliCommand *command;
 
 	pgb_set_progname(PROGNAME);
+	cli_set_program(argv[0]);
 	answer_help_and_version(argc, argv);
 	parse_options(&options, argc, argv);
 	command = take_command(&options);

@@ -20,6 +20,27 @@ cli_absolute_path(const char *path)
 	return absolute;
 }
 
+static const char *program = NULL;
+
+void
+cli_set_program(const char *argv0)
+{
+	program = argv0;
+}
+
+const char *
+cli_program_path(void)
+{
+	char	   *path = palloc(MAXPGPATH);
+
+	if (find_my_exec(program, path) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("could not find out where program \"%s\" is", program),
+				 errhint("Call it with its whole path.")));
+	return path;
+}
+
 char *
 cli_beside_data_directory(const char *data_directory)
 {

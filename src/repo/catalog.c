@@ -144,10 +144,9 @@ count_names(char **names)
 	return count;
 }
 
-PgbCatalogEntry *
-pgb_catalog_list(PgbRepository *repository, int *count)
+static PgbCatalogEntry *
+read_entries(PgbRepository *repository, char **ids, int *count)
 {
-	char	  **ids = list_ids(repository);
 	PgbCatalogEntry *entries;
 
 	*count = count_names(ids);
@@ -158,6 +157,27 @@ pgb_catalog_list(PgbRepository *repository, int *count)
 		read_entry(repository, ids[i], &entries[i]);
 	}
 	return entries;
+}
+
+PgbCatalogEntry *
+pgb_catalog_list(PgbRepository *repository, int *count)
+{
+	return read_entries(repository, list_ids(repository), count);
+}
+
+PgbCatalogEntry *
+pgb_catalog_list_base(PgbRepository *repository, int *count)
+{
+	char	  **ids = list_ids(repository);
+	int			nbase = 0;
+
+	for (int i = 0; ids[i] != NULL; i++)
+	{
+		if (pgb_id_kind(ids[i]) != PGB_LOGICAL)
+			ids[nbase++] = ids[i];
+	}
+	ids[nbase] = NULL;
+	return read_entries(repository, ids, count);
 }
 
 /* ---- one backup ---- */

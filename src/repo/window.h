@@ -30,7 +30,11 @@ typedef struct PgbWindow
 								 * are others; 0: none */
 } PgbWindow;
 
+/* All of them, by timeline and then by LSN. */
 extern PgbWindow *pgb_windows(PgbRepository *repository, int *count);
+
+/* "2026-02-19T15:30:00.123456Z (0/3000100) to ... on timeline 1", palloc'd. */
+extern char *pgb_window_describe(const PgbWindow *window);
 
 typedef enum PgbTargetKind
 {
@@ -57,21 +61,28 @@ typedef struct PgbTarget
 typedef struct PgbRoute
 {
 	PgbManifest *backup;		/* where recovery begins */
-	uint32		timeline;		/* where it ends */
+	uint32		timeline;		/* where it ends: the target's, or the latest */
 	uint64		first_segment;	/* number, on the timeline of the backup */
-	uint64		end_lsn;		/* WAL that must be there: the target's LSN, the end of the segment that holds
-								 * the first commit after the target time...; the end of
-								 * the archive for PGB_TARGET_LATEST and PGB_TARGET_XID */
+	uint64		end_lsn;		/* WAL before this must be there: up to the target's LSN, the end of the
+								 * first segment that is known to hold a commit after the target
+								 * time...; the end of the archive for PGB_TARGET_LATEST and PGB_TARGET_XID */
 	int			nsegments;		/* to be replayed */
-	PgbWalName *segments;		/* in order, each on its timeline */
+	PgbWalName *segments;		/* in order, each on the timeline that recovery takes it from */
 } PgbRoute;
 
 /*
- * Finds the newest base backup that ends before the target (or the one that is named by its id:
- * backup is NULL or PGB_LATEST otherwise), and the WAL from it to the target.  A target that cannot be reached
- * raises ERRCODE_INVALID_PARAMETER_VALUE (before the first backup, after the last WAL,
- * unknown restore point or timeline, in a gap), with the windows in the detail and a hint.
- * Never falls back to another target.
+ * Finds the newest base backup that ends before the target (or the one that is named by its
+ * id: backup is NULL or PGB_LATEST otherwise), and the WAL from it to the target.
+ *
+ * A target that cannot be reached raises ERRCODE_INVALID_PARAMETER_VALUE (before the first
+ * backup, after the last WAL, unknown restore point or timeline, in a gap), with the windows
+ * in the detail and a hint.  So does a restore point whose name several have, unless the backup
+ * is named: recovery from that stops at the first one that it meets.  A backup that is not there
+ * raises as pgb_catalog_get() does.  Never falls back to another target.
+ *
+ * What cannot be known beforehand is left to PostgreSQL, which then ends recovery with an error: whether
+ * there is a transaction of PGB_TARGET_XID, and what is in segments that nobody has looked into.
+ * For PGB_TARGET_XID the oldest backup is taken from which WAL leads to the end of the archive.
  */
 extern PgbRoute *pgb_route_find(PgbRepository *repository, const PgbTarget *target,
 								const char *backup);

@@ -1,0 +1,321 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_settings.c
+ *	  What a restored server, and pg_verifybackup, are told.
+ *
+ * pg_verifybackup looks neither at postgresql.auto.conf nor at recovery.signal.
+ *
+ * src/cli/restore_settings.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+#include "cli/restore.h"
+
+#include <sys/stat.h>
+#include <time.h>
+
+#include "datatype/timestamp.h"
+#include "io/digest.h"
+#include "io/json.h"
+#include "io/utf8.h"
+#include "repo/datadir_file.h"
+
+#define PRIVATE_FILE		(S_IRUSR | S_IWUSR)
+#define SETTINGS_LIMIT		(64 * 1024 * 1024)
+#define POSTGRES_EPOCH	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY)
+
+static char *
+path_in(const Restore *restore, const char *name)
+{
+	return psprintf("%s/%s", restore->options.directory, name);
+}
+
+/*
+ * A backup of a standby, or of a server that was itself restored and never got to the end of its
+ * recovery, has these.
+ */
+bool
+restore_leaves_out(const PgbFile *file)
+{
+	return strcmp(file->path, "standby.signal") == 0 ||
+		strcmp(file->path, "recovery.signal") == 0 ||
+		strcmp(file->path, "backup_label") == 0 ||
+		strcmp(file->path, "tablespace_map") == 0 ||
+		strcmp(file->path, "backup_manifest") == 0 ||
+		strcmp(file->path, RESTORE_MARK) == 0;
+}
+
+/* ---- recovery settings ---- */
+
+/*
+ * In this order: a server that reads two kinds of target refuses to start, unless the first is
+ * cleared before the second comes; one that postgresql.conf may have is cleared so.
+ */
+static const char *const target_settings[] = {
+	"recovery_target", "recovery_target_lsn", "recovery_target_name", "recovery_target_time",
+	"recovery_target_xid",
+};
+
+static const char *const other_settings[] = {
+	"restore_command", "recovery_target_timeline", "recovery_target_inclusive",
+	"recovery_target_action",
+};
+
+#define OUR_COMMENT		"# Added by pgbackup restore"
+
+static bool
+is_name(const char *line, const char *name)
+{
+	size_t		length = strlen(name);
+
+	return pg_strncasecmp(line, name, length) == 0 &&
+		!isalnum((unsigned char) line[length]) && line[length] != '_' && line[length] != '.';
+}
+
+/* Does a line set what we are to set, or is it what an earlier restore has said about that? */
+static bool
+is_superseded(const char *line)
+{
+	while (*line == ' ' || *line == '\t')
+		line++;
+	if (strncmp(line, OUR_COMMENT, strlen(OUR_COMMENT)) == 0)
+		return true;
+	for (int i = 0; i < lengthof(target_settings); i++)
+	{
+		if (is_name(line, target_settings[i]))
+			return true;
+	}
+	for (int i = 0; i < lengthof(other_settings); i++)
+	{
+		if (is_name(line, other_settings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What is there, without what an earlier restore has added. */
+static void
+append_old_settings(StringInfo out, const char *text)
+{
+	while (text != NULL && *text != '\0')
+	{
+		size_t		length = strcspn(text, "\n");
+
+		if (!is_superseded(text))
+		{
+			appendBinaryStringInfo(out, text, length);
+			appendStringInfoChar(out, '\n');
+		}
+		text += length + (text[length] == '\n' ? 1 : 0);
+	}
+}
+
+static void
+append_setting(StringInfo out, const char *name, const char *value)
+{
+	appendStringInfo(out, "%s = '", name);
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '\n')
+			appendStringInfoString(out, "\\n");
+		else if (*value == '\'' || *value == '\\')
+			appendStringInfo(out, "%c%c", *value, *value);
+		else
+			appendStringInfoChar(out, *value);
+	}
+	appendStringInfoString(out, "'\n");
+}
+
+/* A word of the shell, in which the server is not to replace anything. */
+static void
+append_word(StringInfo out, const char *word)
+{
+	appendStringInfoChar(out, '\'');
+	for (; *word != '\0'; word++)
+	{
+		if (*word == '\'')
+			appendStringInfoString(out, "'\\''");
+		else if (*word == '%')
+			appendStringInfoString(out, "%%");
+		else
+			appendStringInfoChar(out, *word);
+	}
+	appendStringInfoChar(out, '\'');
+}
+
+static char *
+restore_command(const Restore *restore)
+{
+	StringInfoData command;
+
+	initStringInfo(&command);
+	append_word(&command, cli_program_path());
+	appendStringInfoString(&command, " wal-get ");
+	append_word(&command, psprintf("--repository=%s", restore->repository->store->location));
+	appendStringInfo(&command, " --system=" UINT64_FORMAT " %%f \"%%p\"",
+					 restore->repository->system_identifier);
+	return command.data;
+}
+
+static void
+append_target(StringInfo out, const Restore *restore)
+{
+	const PgbTarget *target = &restore->options.target;
+
+	for (int i = 0; i < lengthof(target_settings); i++)
+		append_setting(out, target_settings[i], "");
+	switch (target->kind)
+	{
+		case PGB_TARGET_LATEST:
+			break;
+		case PGB_TARGET_TIME:
+			append_setting(out, "recovery_target_time",
+						   psprintf("%s", pgb_time_to_text(target->time)));
+			break;
+		case PGB_TARGET_LSN:
+			append_setting(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
+			break;
+		case PGB_TARGET_XID:
+			append_setting(out, "recovery_target_xid", psprintf(UINT64_FORMAT, target->xid));
+			break;
+		case PGB_TARGET_NAME:
+			append_setting(out, "recovery_target_name", target->name);
+			break;
+		case PGB_TARGET_IMMEDIATE:
+			append_setting(out, "recovery_target", "immediate");
+			break;
+	}
+	append_setting(out, "recovery_target_inclusive", target->inclusive ? "on" : "off");
+	append_setting(out, "recovery_target_timeline", psprintf("%u", restore->route->timeline));
+	append_setting(out, "recovery_target_action",
+				   restore->options.action != NULL ? restore->options.action : "pause");
+}
+
+static mode_t
+file_mode(const Restore *restore)
+{
+	const PgbFile *control = pgb_file_list_find(restore->list, PGB_CONTROL_PATH);
+
+	return control == NULL ? PRIVATE_FILE : control->mode;
+}
+
+void
+restore_write_settings(const Restore *restore)
+{
+	char	   *path = path_in(restore, "postgresql.auto.conf");
+	char	   *signal_path = path_in(restore, "recovery.signal");
+	char	   *now = pgb_time_to_text(pgb_now());
+	size_t		length;
+	StringInfoData text;
+
+	now[strlen("2026-02-19T15:30:00")] = '\0';
+	initStringInfo(&text);
+	append_old_settings(&text, pgb_target_read(path, SETTINGS_LIMIT, &length));
+	appendStringInfo(&text, "%s at %sZ, of backup %s\n", OUR_COMMENT, now, restore->backup->id);
+	append_setting(&text, "restore_command", restore_command(restore));
+	append_target(&text, restore);
+
+	pgb_target_write(path, file_mode(restore), text.data, text.len, true);
+	pgb_target_write(signal_path, file_mode(restore), "", 0, true);
+}
+
+/* ---- backup_manifest, as of PostgreSQL's src/backend/backup/backup_manifest.c ---- */
+
+static bool
+is_utf8(const char *text)
+{
+	while (*text != '\0')
+	{
+		int			length = pgb_utf8_length(text);
+
+		if (length == 0)
+			return false;
+		text += length;
+	}
+	return true;
+}
+
+static void
+append_hex(StringInfo out, const void *data, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		appendStringInfo(out, "%02x", ((const unsigned char *) data)[i]);
+}
+
+static void
+append_path(StringInfo out, const char *path)
+{
+	PgbJsonWriter w;
+
+	if (!is_utf8(path))
+	{
+		appendStringInfoString(out, "\"Encoded-Path\": \"");
+		append_hex(out, path, strlen(path));
+		appendStringInfoChar(out, '"');
+		return;
+	}
+	appendStringInfoString(out, "\"Path\": ");
+	pgb_json_begin(&w, out, false);
+	pgb_json_string(&w, NULL, path);
+}
+
+/* The checksum as its bytes lie in memory: so PostgreSQL has it. */
+static void
+append_file(StringInfo out, bool is_first, const char *path, uint64 size, int64 modified_at,
+			uint32 crc)
+{
+	time_t		seconds = modified_at / USECS_PER_SEC + POSTGRES_EPOCH;
+	struct tm	tm;
+	char		text[64];
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S GMT", &tm);
+	appendStringInfoString(out, is_first ? "\n{ " : ",\n{ ");
+	append_path(out, path);
+	appendStringInfo(out, ", \"Size\": " UINT64_FORMAT ", \"Last-Modified\": \"%s\", \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"",
+					 size, text);
+	append_hex(out, &crc, sizeof(crc));
+	appendStringInfoString(out, "\" }");
+}
+
+static void
+append_files(StringInfo out, const Restore *restore)
+{
+	const char *label = restore->backup->base->backup_label;
+
+	append_file(out, true, "backup_label", strlen(label), restore->backup->started_at,
+				pgb_crc32c(label, strlen(label)));
+	for (int i = 0; i < restore->list->count; i++)
+	{
+		const PgbFile *file = &restore->list->files[i];
+
+		if (file->type == PGB_FILE_REGULAR && !restore_leaves_out(file))
+			append_file(out, false, file->path, file->size, file->modified_at, file->crc);
+	}
+}
+
+void
+restore_write_manifest(const Restore *restore)
+{
+	const PgbManifest *backup = restore->backup;
+	StringInfoData text;
+	char	   *digest;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "{ \"PostgreSQL-Backup-Manifest-Version\": %d,\n",
+					 backup->server_version_num >= 170000 ? 2 : 1);
+	if (backup->server_version_num >= 170000)
+		appendStringInfo(&text, "\"System-Identifier\": " UINT64_FORMAT ",\n",
+						 backup->system_identifier);
+	appendStringInfoString(&text, "\"Files\": [");
+	append_files(&text, restore);
+	appendStringInfo(&text, "\n],\n\"WAL-Ranges\": [\n{ \"Timeline\": %u, \"Start-LSN\": \"%s\", \"End-LSN\": \"%s\" }\n],\n",
+					 backup->timeline, pgb_lsn_to_text(backup->start_lsn),
+					 pgb_lsn_to_text(backup->stop_lsn));
+	digest = pgb_sha256_hex(text.data, text.len);
+	appendStringInfo(&text, "\"Manifest-Checksum\": \"%s\"}\n", digest);
+
+	pgb_target_write(path_in(restore, "backup_manifest"), file_mode(restore), text.data, text.len,
+					 true);
+}
