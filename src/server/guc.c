@@ -16,6 +16,7 @@
 
 #include "access/xlog.h"
 #include "server/guc.h"
+#include "server/retention/policy.h"
 #include "server/schedule/failure.h"
 #include "utils/guc.h"
 
@@ -26,6 +27,8 @@ char	   *pgb_guc_conninfo = NULL;
 char	   *pgb_guc_bin_directory = NULL;
 int			pgb_guc_history_days = 90;
 char	   *pgb_guc_on_failure_command = NULL;
+char	   *pgb_guc_retention_logical;
+char	   *pgb_guc_retention_full;
 char	   *pgb_guc_export_job = NULL;
 
 static bool
@@ -71,6 +74,17 @@ static bool
 check_failure_command(char **newval, void **extra, GucSource source)
 {
 	const char *error = pgb_failure_command_error(*newval);
+
+	if (error != NULL)
+		GUC_check_errdetail("%s", error);
+	return error == NULL;
+}
+
+static bool
+check_retention(char **newval, void **extra, GucSource source)
+{
+	PgbPolicy	policy;
+	char	   *error = pgb_policy_parse(*newval, &policy);
 
 	if (error != NULL)
 		GUC_check_errdetail("%s", error);
@@ -158,6 +172,24 @@ pgb_guc_define(void)
 							   PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY,
 							   check_failure_command, NULL, NULL);
+
+	DefineCustomStringVariable("pgbackup.retention_logical",
+							   "How many logical backups of the same tables are kept.",
+							   "Such as \"last=2 daily=7 weekly=4 monthly=12 yearly=3\"; empty: none is ever removed.",
+							   &pgb_guc_retention_logical,
+							   "",
+							   PGC_SIGHUP,
+							   0,
+							   check_retention, NULL, NULL);
+
+	DefineCustomStringVariable("pgbackup.retention_full",
+							   "How many base backups are kept, and so how much WAL.",
+							   "Such as \"last=2 daily=7 weekly=4 monthly=12 yearly=3\"; empty: none is ever removed.",
+							   &pgb_guc_retention_full,
+							   "",
+							   PGC_SIGHUP,
+							   0,
+							   check_retention, NULL, NULL);
 
 	/* how the session of pg_dump finds its job: see logical/dump_session.c */
 	DefineCustomStringVariable("pgbackup.export_job",

@@ -19,6 +19,8 @@ extern char *pgb_guc_conninfo;
 extern char *pgb_guc_bin_directory;
 extern int	pgb_guc_history_days;	/* -1: for ever */
 extern char *pgb_guc_on_failure_command;
+extern char *pgb_guc_retention_logical; /* as retention/policy.h says */
+extern char *pgb_guc_retention_full;
 extern char *pgb_guc_export_job;
 
 extern void pgb_guc_define(void);

@@ -88,10 +88,12 @@ decide_damaged(PgbCandidate *backup, const Group *group)
 {
 	int			enough = Max(backup->policy->last, 1);
 
-	if (group->good < enough)
-		keep(backup, psprintf("damaged, but there are only %d newer good ones", group->good));
+	if (group->good == 0)
+		keep(backup, pstrdup("damaged, and no newer good one replaces it"));
+	else if (group->good < enough)
+		keep(backup, psprintf("damaged, and only %d of %d newer good ones are there", group->good, enough));
 	else
-		backup->reason = pstrdup("damaged, and there are newer good ones");
+		backup->reason = pstrdup("damaged, and newer good ones replace it");
 }
 
 static void
