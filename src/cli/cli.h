@@ -52,6 +52,12 @@ pg_noreturn extern void cli_usage_error(const char *fmt,...) pg_attribute_printf
 extern const CliCommand cli_list;
 extern const CliCommand cli_show;
 extern const CliCommand cli_restore;
+extern const CliCommand cli_verify;
+extern const CliCommand cli_wal_get;
+extern const CliCommand cli_check;
+
+/* From now on, all that wal-get does not succeed in ends with a status that stops a recovery. */
+extern void cli_wal_get_guard(int argc, char **argv);
 
 /* ---- repository (place.c) ---- */
 

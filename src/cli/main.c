@@ -16,7 +16,7 @@
 
 #define PROGNAME	"pgbackup"
 
-static const CliCommand *const commands[] = {&cli_list, &cli_show, &cli_restore};
+static const CliCommand *const commands[] = {&cli_list, &cli_show, &cli_restore, &cli_verify, &cli_wal_get, &cli_check};
 
 /* ---- help ---- */
 
@@ -304,6 +304,7 @@ main(int argc, char **argv)
 	pgb_set_progname(PROGNAME);
 	cli_set_program(argv[0]);
 	answer_help_and_version(argc, argv);
+	cli_wal_get_guard(argc, argv);
 	parse_options(&options, argc, argv);
 	command = take_command(&options);
 	return finish_output(command->run(&options));

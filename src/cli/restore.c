@@ -144,7 +144,6 @@ perform(Restore *restore)
 {
 	PgbDataDir *plan;
 
-	restore_make_places(restore);
 	if (restore->is_occupied && !restore_delta(restore))
 		return false;
 
@@ -256,7 +255,7 @@ tell_result(const Restore *restore, int64 began_at)
 		printf("The backup holds no postgresql.conf: the server kept it elsewhere, and needs it to be named with -o \"-c config_file=...\".\n");
 	printf("Start the server with: pg_ctl -D %s start\n",
 		   shell_word(restore->options.directory));
-	printf("It replays WAL from %s on (%d segments), reaches %s, and %s.\n",
+	printf("It replays WAL from %s on (%d segments), as far as %s, and then %s.\n",
 		   pgb_lsn_to_text(restore->backup->start_lsn), restore->route->nsegments,
 		   cli_printable(restore_describe_target(&restore->options.target)),
 		   what_follows(restore));
@@ -279,6 +278,7 @@ run(const CliOptions *options)
 		return 0;
 
 	cli_stop_by_signals();
+	restore_make_places(&restore);
 	perform_or_explain(&restore);
 	if (!restore.options.quiet)
 		tell_result(&restore, began_at);

@@ -10,7 +10,9 @@
 #include "port/port.h"
 #include "cli/restore.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -409,6 +411,29 @@ make_directory(const char *path)
 		pgb_target_report("create directory", path);
 }
 
+/*
+ * The mark is locked as long as this process or one of its team lives: of a restore that was
+ * killed, the others may need a moment to notice.
+ */
+static int
+open_mark(const char *mark)
+{
+	int			fd = open(mark, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+	if (fd < 0)
+		pgb_target_report("create", mark);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+	{
+		if (errno != EWOULDBLOCK)
+			pgb_target_report("lock", mark);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another restore is at work: \"%s\" is locked", mark),
+				 errhint("Wait for its end.")));
+	}
+	return fd;
+}
+
 void
 restore_make_places(const Restore *restore)
 {
@@ -417,12 +442,16 @@ restore_make_places(const Restore *restore)
 	char	   *text = psprintf("A restore of backup %s of cluster " UINT64_FORMAT " has begun here, and has not ended.\n"
 								"Run it again with --delta, or remove this directory.\n",
 								restore->backup->id, restore->repository->system_identifier);
+	int			fd;
 
 	make_directory(layout->path);
-	for (int i = 0; i < layout->nplaces; i++)
-		make_directory(layout->places[i].path);
-
-	pgb_target_write(mark, S_IRUSR | S_IWUSR, text, strlen(text), true);
+	fd = open_mark(mark);
+	if (ftruncate(fd, 0) != 0)
+		pgb_target_report("write", mark);
+	pgb_target_pwrite(fd, mark, text, strlen(text), 0);
 	pgb_target_sync(mark);
 	pgb_target_sync(layout->path);
+
+	for (int i = 0; i < layout->nplaces; i++)
+		make_directory(layout->places[i].path);
 }

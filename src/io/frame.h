@@ -70,6 +70,12 @@ extern uint64 pgb_frame_encoder_raw(const PgbFrameEncoder *encoder);
 extern const char *pgb_frame_encoder_end(PgbFrameEncoder *encoder, PgbFrame *frame);
 
 /*
+ * The same for content that is there as a whole: it is not copied.  No frame may be open.
+ */
+extern const char *pgb_frame_encoder_whole(PgbFrameEncoder *encoder, const void *data,
+										   size_t length, PgbFrame *frame);
+
+/*
  * Appends the seek table of the frames: "Zstandard Seekable Format" 0.1.0
  * (contrib/seekable_format in the zstd source), without checksums of its own.
  */

@@ -141,6 +141,18 @@ pgb_frame_encoder_raw(const PgbFrameEncoder *encoder)
 	return encoder->is_open ? encoder->raw_bytes : 0;
 }
 
+/* What there is to tell of the frame in the buffer. */
+static const char *
+describe_frame(PgbFrameEncoder *encoder, PgbFrame *frame)
+{
+	encoder->is_open = false;
+	memset(frame, 0, sizeof(PgbFrame));
+	frame->stored_bytes = encoder->used;
+	frame->raw_bytes = encoder->raw_bytes;
+	frame->crc = pgb_crc32c(encoder->buffer, encoder->used);
+	return encoder->buffer;
+}
+
 const char *
 pgb_frame_encoder_end(PgbFrameEncoder *encoder, PgbFrame *frame)
 {
@@ -148,11 +160,26 @@ pgb_frame_encoder_end(PgbFrameEncoder *encoder, PgbFrame *frame)
 
 	open_frame(encoder);
 	compress(encoder, &nothing, ZSTD_e_end);
-	encoder->is_open = false;
+	return describe_frame(encoder, frame);
+}
 
-	memset(frame, 0, sizeof(PgbFrame));
-	frame->stored_bytes = encoder->used;
-	frame->raw_bytes = encoder->raw_bytes;
-	frame->crc = pgb_crc32c(encoder->buffer, encoder->used);
-	return encoder->buffer;
+const char *
+pgb_frame_encoder_whole(PgbFrameEncoder *encoder, const void *data, size_t length,
+						PgbFrame *frame)
+{
+	size_t		bound = ZSTD_compressBound(length);
+	size_t		stored;
+
+	Assert(!encoder->is_open);
+	open_frame(encoder);
+	if (encoder->size < bound)
+	{
+		encoder->buffer = repalloc_huge(encoder->buffer, bound);
+		encoder->size = bound;
+	}
+	stored = ZSTD_compress2(encoder->zstd, encoder->buffer, encoder->size, data, length);
+	check(stored);
+	encoder->used = stored;
+	encoder->raw_bytes = length;
+	return describe_frame(encoder, frame);
 }

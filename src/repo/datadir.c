@@ -168,7 +168,7 @@ pgb_datadir_begin(const PgbDataDir *plan)
 static void
 complete_file(const PgbDataDir *plan, const PgbFile *file, uint32 crc)
 {
-	char	   *path = path_in(plan, file->path);
+	char	   *path;
 	int			fd;
 
 	if (crc != file->crc)
@@ -178,7 +178,10 @@ complete_file(const PgbDataDir *plan, const PgbFile *file, uint32 crc)
 						file->path, plan->manifest->id),
 				 errdetail("Its CRC-32C is %08x, but should be %08x.", crc, file->crc),
 				 errhint(PGB_HINT_DAMAGED)));
+	if (plan->options.path == NULL)
+		return;
 
+	path = path_in(plan, file->path);
 	fd = pgb_open(path, O_WRONLY | O_NOFOLLOW, 0);
 	if (fd < 0)
 		pgb_target_report("open", path);
@@ -254,7 +257,9 @@ pgb_datadir_complete(const PgbDataDir *plan, const PgbDataDirShared *shared)
 		complete_file(plan, &plan->list->files[file], crc);
 	}
 	pfree(parts);
-	pgb_target_write(path_in(plan, "backup_label"), PRIVATE_FILE, label, strlen(label), true);
+	if (plan->options.path != NULL)
+		pgb_target_write(path_in(plan, "backup_label"), PRIVATE_FILE, label, strlen(label),
+						 true);
 }
 
 /* ---- pg_control ---- */
@@ -267,9 +272,10 @@ sync_all(const PgbDataDir *plan)
 		pgb_target_sync_tree(plan->options.places[i].path);
 }
 
-static char *
-read_control(const PgbDataDir *plan, const PgbFile *file)
+char *
+pgb_datadir_read_control(const PgbDataDir *plan, const PgbFile **found)
 {
+	const PgbFile *file = pgb_file_list_find(plan->list, PGB_CONTROL_PATH);
 	char	   *control;
 
 	if (file == NULL || file->size == 0 || file->size > 1024 * 1024)
@@ -284,14 +290,15 @@ read_control(const PgbDataDir *plan, const PgbFile *file)
 				 errmsg("file \"%s\" is not what backup \"%s\" says of it",
 						PGB_CONTROL_PATH, plan->manifest->id),
 				 errhint(PGB_HINT_DAMAGED)));
+	*found = file;
 	return control;
 }
 
 void
 pgb_datadir_seal(const PgbDataDir *plan)
 {
-	const PgbFile *file = pgb_file_list_find(plan->list, PGB_CONTROL_PATH);
-	char	   *control = read_control(plan, file);
+	const PgbFile *file;
+	char	   *control = pgb_datadir_read_control(plan, &file);
 	char	   *path = path_in(plan, PGB_CONTROL_PATH);
 	char	   *new_path = psprintf("%s.tmp", path);
 

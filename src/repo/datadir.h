@@ -38,7 +38,8 @@ typedef struct PgbTablespacePlace
 
 typedef struct PgbDataDirOptions
 {
-	const char *path;			/* the data directory: absolute; it exists */
+	const char *path;			/* the data directory: absolute; it exists.  NULL: nothing is
+								 * written, contents are only checked */
 
 	/*
 	 * Which entries of the list are laid down; NULL: all.  It is asked for directories, too.
@@ -126,7 +127,10 @@ extern PgbDataDirWorker *pgb_datadir_worker_create(const PgbDataDir *plan,
  */
 extern bool pgb_datadir_work(PgbDataDirWorker *worker);
 
-/* Checks and completes the files that several workers have written; backup_label. */
+/*
+ * Checks the files that several workers have written, and completes the directory: their
+ * times, backup_label.
+ */
 extern void pgb_datadir_complete(const PgbDataDir *plan, const PgbDataDirShared *shared);
 
 /*
@@ -134,6 +138,9 @@ extern void pgb_datadir_complete(const PgbDataDir *plan, const PgbDataDirShared 
  * as a server.
  */
 extern void pgb_datadir_seal(const PgbDataDir *plan);
+
+/* The content of pg_control, checked, palloc'd; *file becomes its entry in the list. */
+extern char *pgb_datadir_read_control(const PgbDataDir *plan, const PgbFile **file);
 
 /* The place of a tablespace: of its own, or NULL. */
 extern const char *pgb_datadir_place(const PgbDataDirOptions *options, const PgbFile *tablespace);

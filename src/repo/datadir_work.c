@@ -113,21 +113,34 @@ file_of(const PgbDataDirWorker *worker, const PgbPiece *piece)
 	return &worker->plan->list->files[piece->file];
 }
 
+/* Are files written, and not only checked? */
+static bool
+writes(const PgbDataDirWorker *worker)
+{
+	return worker->plan->options.path != NULL;
+}
+
 static void
 open_file(PgbDataDirWorker *worker, const PgbPiece *piece)
 {
 	/* Files of several pieces are there: see pgb_datadir_begin(). */
 	int			flags = O_WRONLY | O_NOFOLLOW | (piece->is_whole ? O_CREAT | O_EXCL : 0);
-	const PgbFile *file = file_of(worker, piece);
 
-	worker->current = file;
 	resetStringInfo(&worker->path);
-	appendStringInfo(&worker->path, "%s/%s", worker->plan->options.path, file->path);
+	appendStringInfo(&worker->path, "%s/%s", worker->plan->options.path, worker->current->path);
 	worker->fd = pgb_open(worker->path.data, flags, S_IRUSR | S_IWUSR);
 	if (worker->fd < 0)
 		pgb_target_report("create", worker->path.data);
+}
+
+static void
+begin_piece(PgbDataDirWorker *worker, const PgbPiece *piece)
+{
+	worker->current = file_of(worker, piece);
 	worker->crc = 0;
 	worker->ends_in_hole = false;
+	if (writes(worker))
+		open_file(worker, piece);
 }
 
 /* A file that is complete must be what it was when it was backed up. */
@@ -146,24 +159,31 @@ check_file(PgbDataDirWorker *worker, const PgbFile *file)
 static void
 close_file(PgbDataDirWorker *worker, const PgbPiece *piece)
 {
-	const PgbFile *file = file_of(worker, piece);
+	const PgbFile *file = worker->current;
 	int			fd = worker->fd;
 
 	if (piece->is_whole)
 	{
-		check_file(worker, file);
 		if (worker->ends_in_hole && ftruncate(fd, (off_t) file->size) != 0)
 			pgb_target_report("write", worker->path.data);
 		pgb_target_stamp(fd, worker->path.data, file->mode, file->modified_at);
 	}
-	else
-		worker->shared->piece_crcs[piece - worker->plan->pieces] = worker->crc;
-
 	if (worker->plan->options.durable && piece->length >= WRITEBACK_SIZE)
 		pgb_writeback(fd, (off_t) piece->file_offset, (off_t) piece->length);
 	worker->fd = -1;
 	if (pgb_close(fd) != 0)
 		pgb_target_report("write", worker->path.data);
+}
+
+static void
+end_piece(PgbDataDirWorker *worker, const PgbPiece *piece)
+{
+	if (piece->is_whole)
+		check_file(worker, worker->current);
+	else
+		worker->shared->piece_crcs[piece - worker->plan->pieces] = worker->crc;
+	if (writes(worker))
+		close_file(worker, piece);
 	pgb_counter_add(&worker->shared->bytes_done, piece->length);
 	worker->current = NULL;
 }
@@ -211,7 +231,9 @@ write_content(PgbDataDirWorker *worker, const PgbPiece *piece, uint64 within,
 	else
 		worker->crc = pgb_crc32c_extend(worker->crc, data, length);
 
-	if (file_of(worker, piece)->size >= HOLE_FILE_SIZE)
+	if (!writes(worker))
+		return;
+	if (worker->current->size >= HOLE_FILE_SIZE)
 		write_with_holes(worker, data, length, offset);
 	else
 		pgb_target_pwrite(worker->fd, worker->path.data, data, length, offset);
@@ -236,12 +258,12 @@ write_step(PgbDataDirWorker *worker, const PgbPiece *piece, const PgbPiece *end,
 
 		CHECK_FOR_INTERRUPTS();
 		if (from == piece->pack_offset)
-			open_file(worker, piece);
+			begin_piece(worker, piece);
 		write_content(worker, piece, from - piece->pack_offset, worker->step + (from - position),
 					  to - from);
 		if (to < piece->pack_offset + piece->length)
 			break;
-		close_file(worker, piece);
+		end_piece(worker, piece);
 		piece++;
 	}
 	return piece;

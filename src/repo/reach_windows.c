@@ -65,6 +65,7 @@ fill_window(PgbWindow *window, const PgbPath *path, const PgbReachBackup *backup
 {
 	memset(window, 0, sizeof(PgbWindow));
 	window->timeline = timeline_of(path);
+	window->segment_size = path->segment_size;
 	strlcpy(window->backup, backup->id, PGB_ID_SIZE);
 	window->from_lsn = Max(backup->stop_lsn, timeline_begin(path));
 	window->to_lsn = end;

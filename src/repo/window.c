@@ -179,6 +179,27 @@ pgb_windows(PgbRepository *repository, int *count)
 	return find_windows(load_archive(repository), count);
 }
 
+static char *
+segment_name(const PgbWindow *window, uint64 number)
+{
+	PgbWalName	name;
+
+	pgb_wal_segment_name(&name, window->timeline, number, window->segment_size);
+	return pstrdup(name.text);
+}
+
+char *
+pgb_window_last_segment(const PgbWindow *window)
+{
+	return segment_name(window, (window->to_lsn - 1) / window->segment_size);
+}
+
+char *
+pgb_window_missing_segment(const PgbWindow *window)
+{
+	return window->next_gap != 0 ? segment_name(window, window->next_gap) : NULL;
+}
+
 char *
 pgb_window_describe(const PgbWindow *window)
 {

@@ -28,10 +28,15 @@ typedef struct PgbWindow
 	int64		to_time;		/* the last commit that is archived, or from_time */
 	uint64		next_gap;		/* number of the first missing segment after which there
 								 * are others; 0: none */
+	uint32		segment_size;	/* bytes */
 } PgbWindow;
 
 /* All of them, by timeline and then by LSN. */
 extern PgbWindow *pgb_windows(PgbRepository *repository, int *count);
+
+/* The name of the last segment in it, and of the first missing one, if there is a gap; else NULL. */
+extern char *pgb_window_last_segment(const PgbWindow *window);
+extern char *pgb_window_missing_segment(const PgbWindow *window);
 
 /* "2026-02-19T15:30:00.123456Z (0/3000100) to ... on timeline 1", palloc'd. */
 extern char *pgb_window_describe(const PgbWindow *window);

@@ -99,8 +99,35 @@ pgb_kind_argument(FunctionCallInfo fcinfo, int number)
 	return pgb_task_of_backup(pgb_text_argument(fcinfo, number, "kind"));
 }
 
+/* A base backup is of the whole cluster. */
+static void
+refuse_parts(const PgbRunOptions *options)
+{
+	const char *argument = NULL;
+
+	if (options->schemas != NIL)
+		argument = "schemas";
+	else if (options->tables != NIL)
+		argument = "tables";
+	else if (options->exclude_schemas != NIL)
+		argument = "exclude_schemas";
+	else if (options->exclude_tables != NIL)
+		argument = "exclude_tables";
+	else if (options->exclude_table_data != NIL)
+		argument = "exclude_table_data";
+	else if (options->content != PGB_CONTENT_ALL)
+		argument = "content";
+
+	if (argument != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" cannot be used with a backup of kind \"full\"", argument),
+				 errdetail("It is a copy of the whole cluster."),
+				 errhint("Parts of a database are backed up with kind \"logical\".")));
+}
+
 PgbRunOptions *
-pgb_options_arguments(FunctionCallInfo fcinfo, int first)
+pgb_options_arguments(FunctionCallInfo fcinfo, int first, PgbTask task)
 {
 	PgbRunOptions *options = palloc0(sizeof(PgbRunOptions));
 
@@ -114,5 +141,7 @@ pgb_options_arguments(FunctionCallInfo fcinfo, int first)
 	options->jobs = pgb_integer_argument(fcinfo, first + 7, "jobs", pgb_guc_jobs, 1, 64);
 	options->level = pgb_integer_argument(fcinfo, first + 8, "level",
 										  pgb_guc_compression_level, -7, 19);
+	if (task == PGB_TASK_FULL)
+		refuse_parts(options);
 	return options;
 }

@@ -29,8 +29,8 @@ extern PgbTask pgb_kind_argument(FunctionCallInfo fcinfo, int number);
 
 /*
  * The arguments that say what a backup is to be, label to level: the first of them is
- * number "first", and the others follow.
+ * number "first", and the others follow.  What a backup of the task cannot be asked for is refused.
  */
-extern PgbRunOptions *pgb_options_arguments(FunctionCallInfo fcinfo, int first);
+extern PgbRunOptions *pgb_options_arguments(FunctionCallInfo fcinfo, int first, PgbTask task);
 
 #endif							/* PGB_ARGUMENTS_H */

@@ -13,10 +13,16 @@
 #ifndef PGB_COMPAT_H
 #define PGB_COMPAT_H
 
+#include "access/xlog.h"
+#include "lib/stringinfo.h"
+#include "replication/slot.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
+#include "archive/archive_module.h"
+#include "access/xlogbackup.h"
 #include "varatt.h"
 #else
+#include "postmaster/pgarch.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_tablespace.h"
 #include "utils/acl.h"
@@ -69,6 +75,112 @@ pgb_object_aclcheck(Oid class, Oid object, Oid role, AclMode mode)
 	((constr)->has_generated_stored || (constr)->has_generated_virtual)
 #else
 #define pgb_has_generated(constr)	((constr)->has_generated_stored)
+#endif
+
+/*
+ * Defines the entry point of an archive module with these callbacks: bool configured(void),
+ * bool archive(const char *file, const char *path), void shutdown(void).
+ */
+#if PG_VERSION_NUM >= 160000
+#define PGB_ARCHIVE_MODULE(configured, archive, shutdown) \
+	static bool \
+	configured##_callback(ArchiveModuleState *state) \
+	{ \
+		return configured(); \
+	} \
+	static bool \
+	archive##_callback(ArchiveModuleState *state, const char *file, const char *path) \
+	{ \
+		return archive(file, path); \
+	} \
+	static void \
+	shutdown##_callback(ArchiveModuleState *state) \
+	{ \
+		shutdown(); \
+	} \
+	static const ArchiveModuleCallbacks archive_callbacks = { \
+		.check_configured_cb = configured##_callback, \
+		.archive_file_cb = archive##_callback, \
+		.shutdown_cb = shutdown##_callback, \
+	}; \
+	const ArchiveModuleCallbacks * \
+	_PG_archive_module_init(void) \
+	{ \
+		return &archive_callbacks; \
+	} \
+	extern const ArchiveModuleCallbacks *_PG_archive_module_init(void)
+#else
+#define PGB_ARCHIVE_MODULE(configured, archive, shutdown) \
+	extern PGDLLEXPORT void _PG_archive_module_init(ArchiveModuleCallbacks *callbacks); \
+	void \
+	_PG_archive_module_init(ArchiveModuleCallbacks *callbacks) \
+	{ \
+		callbacks->check_configured_cb = configured; \
+		callbacks->archive_file_cb = archive; \
+		callbacks->shutdown_cb = shutdown; \
+	} \
+	extern void _PG_archive_module_init(ArchiveModuleCallbacks *callbacks)
+#endif
+
+/*
+ * Backup mode of the server (physical/backup_mode.c).  Since 16 what is known of a backup has a
+ * type of its own; before, all of it is the text of the label.
+ */
+#if PG_VERSION_NUM >= 160000
+typedef BackupState PgbServerBackup;
+
+static inline void
+pgb_server_backup_start(PgbServerBackup *state, const char *label, bool fast, StringInfo map)
+{
+	do_pg_backup_start(label, fast, NULL, state, map);
+}
+
+static inline char *
+pgb_server_backup_label(PgbServerBackup *state)
+{
+	return build_backup_content(state, false);
+}
+
+static inline void
+pgb_server_backup_stop(PgbServerBackup *state)
+{
+	do_pg_backup_stop(state, false);
+}
+#else
+typedef struct PgbServerBackup
+{
+	XLogRecPtr	startpoint;
+	TimeLineID	starttli;
+	XLogRecPtr	stoppoint;
+	TimeLineID	stoptli;
+	StringInfoData label;
+} PgbServerBackup;
+
+static inline void
+pgb_server_backup_start(PgbServerBackup *state, const char *label, bool fast, StringInfo map)
+{
+	initStringInfo(&state->label);
+	state->startpoint = do_pg_backup_start(label, fast, &state->starttli, &state->label, NULL, map);
+}
+
+static inline char *
+pgb_server_backup_label(PgbServerBackup *state)
+{
+	return pstrdup(state->label.data);
+}
+
+static inline void
+pgb_server_backup_stop(PgbServerBackup *state)
+{
+	state->stoppoint = do_pg_backup_stop(state->label.data, false, &state->stoptli);
+}
+#endif
+
+/* Drops the temporary replication slots of this session. */
+#if PG_VERSION_NUM >= 170000
+#define pgb_drop_temporary_slots()	ReplicationSlotCleanup(false)
+#else
+#define pgb_drop_temporary_slots()	ReplicationSlotCleanup()
 #endif
 
 #endif							/* PGB_COMPAT_H */

@@ -23,6 +23,7 @@
 char	   *pgb_guc_repository = NULL;
 int			pgb_guc_jobs = 2;
 int			pgb_guc_compression_level = 1;
+int			pgb_guc_archive_workers = 1;
 char	   *pgb_guc_conninfo = NULL;
 char	   *pgb_guc_bin_directory = NULL;
 int			pgb_guc_history_days = 90;
@@ -30,6 +31,15 @@ char	   *pgb_guc_on_failure_command = NULL;
 char	   *pgb_guc_retention_logical;
 char	   *pgb_guc_retention_full;
 char	   *pgb_guc_export_job = NULL;
+int			pgb_guc_checkpoint = PGB_CHECKPOINT_FAST;
+int			pgb_guc_max_rate = 0;
+int			pgb_guc_archive_timeout = 60;
+
+static const struct config_enum_entry checkpoint_options[] = {
+	{"fast", PGB_CHECKPOINT_FAST, false},
+	{"spread", PGB_CHECKPOINT_SPREAD, false},
+	{NULL, 0, false}
+};
 
 static bool
 check_absolute_path(char **newval, void **extra, GucSource source)
@@ -127,11 +137,20 @@ pgb_guc_define(void)
 							NULL, NULL, NULL);
 
 	DefineCustomIntVariable("pgbackup.compression_level",
-							"zstd compression level of backups.",
+							"zstd compression level of backups and archived WAL.",
 							NULL,
 							&pgb_guc_compression_level,
 							1, -7, 19,
 							PGC_USERSET,
+							0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgbackup.archive_workers",
+							"Background workers that compress WAL ahead of the archiver, when some of it waits.",
+							"0 leaves all to the archiver.",
+							&pgb_guc_archive_workers,
+							1, 0, 8,
+							PGC_SIGHUP,
 							0,
 							NULL, NULL, NULL);
 
@@ -190,6 +209,32 @@ pgb_guc_define(void)
 							   PGC_SIGHUP,
 							   0,
 							   check_retention, NULL, NULL);
+	DefineCustomEnumVariable("pgbackup.checkpoint",
+							 "How the checkpoint goes with which a base backup begins.",
+							 "fast is over soon; spread takes its time, as the server's own checkpoints do.",
+							 &pgb_guc_checkpoint,
+							 PGB_CHECKPOINT_FAST, checkpoint_options,
+							 PGC_SIGHUP,
+							 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgbackup.max_rate",
+							"How much a base backup reads in a second, all of its workers together.",
+							"0 is no limit.",
+							&pgb_guc_max_rate,
+							0, 0, INT_MAX,
+							PGC_SIGHUP,
+							GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("pgbackup.archive_timeout",
+							"How long a base backup waits for a WAL archive that takes nothing.",
+							NULL,
+							&pgb_guc_archive_timeout,
+							60, 1, 86400,
+							PGC_SIGHUP,
+							GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	/* how the session of pg_dump finds its job: see logical/dump_session.c */
 	DefineCustomStringVariable("pgbackup.export_job",

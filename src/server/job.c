@@ -213,6 +213,8 @@ run_job(char *request, MemoryContext context)
 		my_state = my_task->create(my_job, request);
 		my_task->run(my_state);
 		result.succeeded = true;
+		if (my_task->remark != NULL)
+			copy_text(result.message, sizeof(result.message), my_task->remark(my_state));
 	}
 	PG_CATCH();
 	{

@@ -16,6 +16,7 @@
 #include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "repo/file_list.h"
 #include "server/encoding.h"
 #include "server/guc.h"
 #include "utils/builtins.h"
@@ -36,8 +37,8 @@ static void
 list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
 {
 	const PgbManifest *m = entry->manifest;
-	Datum		values[16] = {0};
-	bool		nulls[16];
+	Datum		values[17] = {0};
+	bool		nulls[17];
 	int			i = 0;
 
 #define COLUMN(value) (nulls[i] = false, values[i++] = (value))
@@ -74,6 +75,8 @@ list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
 		COLUMN_OR_NULL(m->parent);
 		COLUMN_OR_NULL(m->server_version);
 		i++;					/* proven_at: nothing proves a backup yet */
+		if (m->base != NULL)
+			COLUMN(Int64GetDatum((int64) m->base->damaged_pages));
 	}
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 
@@ -109,21 +112,15 @@ pgbackup_list(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-Datum
-pgbackup_contents(PG_FUNCTION_ARGS)
+/* The tables with data of a logical backup. */
+static void
+list_tables(ReturnSetInfo *rsinfo, const PgbManifest *m)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *backup = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	PgbManifest *m;
-
-	InitMaterializedSRF(fcinfo, 0);
-	m = pgb_catalog_get(pgb_server_repository(false), backup, PGB_LOGICAL,
-						pgb_to_utf8(get_database_name(MyDatabaseId)));
 	for (int n = 0; n < m->ntables; n++)
 	{
 		const PgbTable *table = &m->tables[n];
-		Datum		values[5];
-		bool		nulls[5] = {0};
+		Datum		values[6] = {0};
+		bool		nulls[6] = {0};
 
 		values[0] = text_datum(table->schema_name);
 		values[1] = text_datum(table->table_name);
@@ -131,7 +128,49 @@ pgbackup_contents(PG_FUNCTION_ARGS)
 		values[2] = Int64GetDatum((int64) table->row_count);
 		values[3] = Int64GetDatum((int64) table->raw_bytes);
 		values[4] = Int64GetDatum((int64) table->stored_bytes);
+		nulls[5] = true;
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
+}
+
+/* The files of a base backup.  They share frames: none has a stored length of its own. */
+static void
+list_files(ReturnSetInfo *rsinfo, PgbRepository *repository, const PgbManifest *m)
+{
+	PgbFileList *list = pgb_file_list_read(repository, m);
+
+	for (int n = 0; n < list->count; n++)
+	{
+		const PgbFile *file = &list->files[n];
+		Datum		values[6] = {0};
+		bool		nulls[6] = {true, true, true, false, true, false};
+
+		CHECK_FOR_INTERRUPTS();
+		if (file->type != PGB_FILE_REGULAR)
+			continue;
+		values[3] = Int64GetDatum((int64) file->size);
+		values[5] = CStringGetTextDatum(pgb_bytes_to_text(file->path));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+Datum
+pgbackup_contents(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *backup = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	PgbRepository *repository;
+	PgbManifest *m;
+	bool		is_base;
+
+	InitMaterializedSRF(fcinfo, 0);
+	is_base = pgb_id_is_valid(backup) && pgb_id_kind(backup) != PGB_LOGICAL;
+	repository = pgb_server_repository(false);
+	m = pgb_catalog_get(repository, backup, is_base ? PGB_ANY_KIND : PGB_LOGICAL,
+						is_base ? NULL : pgb_to_utf8(get_database_name(MyDatabaseId)));
+	if (m->kind == PGB_LOGICAL)
+		list_tables(rsinfo, m);
+	else
+		list_files(rsinfo, repository, m);
 	PG_RETURN_NULL();
 }

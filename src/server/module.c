@@ -10,6 +10,7 @@
 #include "port/port.h"
 
 #include "fmgr.h"
+#include "server/archive/archive.h"
 #include "server/board.h"
 #include "server/guc.h"
 #include "server/launcher.h"
@@ -32,6 +33,7 @@ _PG_init(void)
 
 	pgb_shmem_install();
 	pgb_board_install();
+	pgb_archive_install();
 	pgb_dump_session_install();
 	pgb_databases_install();
 	pgb_launcher_register();

@@ -32,14 +32,27 @@ phase_name(PgbPhase phase)
 			return "exporting tables";
 		case PGB_PHASE_COMPRESSING:
 			return "compressing";
+		case PGB_PHASE_CHECKPOINT:
+			return "waiting for checkpoint";
+		case PGB_PHASE_COPYING:
+			return "copying files";
+		case PGB_PHASE_WAL:
+			return "waiting for WAL";
 		case PGB_PHASE_SYNCING:
 			return "syncing";
 	}
 	return "unknown";
 }
 
+/* The phase whose work the bytes are. */
+static PgbPhase
+main_phase(PgbTask task)
+{
+	return task == PGB_TASK_LOGICAL ? PGB_PHASE_EXPORTING : PGB_PHASE_COPYING;
+}
+
 /*
- * The time that is left, from the rate since the tables are being exported.
+ * The time that is left, from the rate since the phase has begun that takes most of it.
  * Nothing is said before there is something to judge by.
  */
 static bool
@@ -47,7 +60,7 @@ estimate_rest(const PgbJobProgress *p, TimestampTz now, int64 *rest)
 {
 	double		elapsed = (double) (now - p->phase_started_at);
 
-	if (p->phase != PGB_PHASE_EXPORTING || p->bytes_done == 0 || elapsed <= 0)
+	if (p->phase != main_phase(p->task) || p->bytes_done == 0 || elapsed <= 0)
 		return false;
 	if (p->bytes_done >= p->bytes_total)
 		*rest = 0;
@@ -59,9 +72,9 @@ estimate_rest(const PgbJobProgress *p, TimestampTz now, int64 *rest)
 static double
 percent_done(const PgbJobProgress *p)
 {
-	if (p->phase < PGB_PHASE_EXPORTING)
+	if (p->phase < main_phase(p->task))
 		return 0;
-	if (p->phase > PGB_PHASE_EXPORTING || p->bytes_total == 0)
+	if (p->phase > main_phase(p->task) || p->bytes_total == 0)
 		return 100;
 	return Min(100.0, 100.0 * (double) p->bytes_done / (double) p->bytes_total);
 }

@@ -30,7 +30,7 @@ pgbackup_run(PG_FUNCTION_ARGS)
 
 	pgb_shmem_require();
 	task = pgb_kind_argument(fcinfo, 0);
-	options = pgb_options_arguments(fcinfo, 1);
+	options = pgb_options_arguments(fcinfo, 1, task);
 	wait = PG_ARGISNULL(10) || PG_GETARG_BOOL(10);
 
 	id = pgb_run_job(task, pgb_options_to_json(options), wait);

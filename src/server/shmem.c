@@ -17,6 +17,7 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "repo/manifest.h"
 #include "server/compat.h"
 #include "server/shmem.h"
 #include "storage/condition_variable.h"
@@ -793,6 +794,20 @@ pgb_job_set_object(PgbJobRef ref, const char *schema_name, const char *name)
 	if (job != NULL)
 		snprintf(job->current_object, sizeof(job->current_object), "%s.%s", schema_name, name);
 	LWLockRelease(shared->lock);
+}
+
+void
+pgb_job_set_path(PgbJobRef ref, const char *path)
+{
+	char	   *text = pgb_bytes_to_text(path);
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	job = find_job(ref);
+	if (job != NULL)
+		strlcpy(job->current_object, text, sizeof(job->current_object));
+	LWLockRelease(shared->lock);
+	pfree(text);
 }
 
 /* ---- the session of pg_dump ---- */

@@ -41,15 +41,23 @@ typedef struct PgbJobRef
 /* What the job does: task.h has the names and the functions. */
 typedef enum PgbTask
 {
-	PGB_TASK_LOGICAL			/* a logical backup of its database */
+	PGB_TASK_LOGICAL,			/* a logical backup of its database */
+	PGB_TASK_FULL				/* a base backup of the cluster */
 } PgbTask;
 
+/*
+ * In the order in which they come; progress.c has their names.  One of the phases of a task is that in which
+ * the bytes are counted.
+ */
 typedef enum PgbPhase
 {
 	PGB_PHASE_STARTING,
 	PGB_PHASE_DUMPING_SCHEMA,	/* pg_dump reads the catalogs */
-	PGB_PHASE_EXPORTING,		/* data workers write the tables */
+	PGB_PHASE_EXPORTING,		/* data workers write the tables: bytes */
 	PGB_PHASE_COMPRESSING,		/* what pg_dump itself has written */
+	PGB_PHASE_CHECKPOINT,		/* a base backup begins with one */
+	PGB_PHASE_COPYING,			/* data workers copy files: bytes */
+	PGB_PHASE_WAL,				/* until the archive has what the backup needs */
 	PGB_PHASE_SYNCING			/* the barrier, and the manifest */
 } PgbPhase;
 
@@ -203,6 +211,8 @@ extern void pgb_job_add_bytes(PgbJobRef job, uint64 bytes);
 extern void pgb_job_add_object(PgbJobRef job);
 /* The names are UTF-8: they are read in other databases. */
 extern void pgb_job_set_object(PgbJobRef job, const char *schema_name, const char *name);
+/* A file, whose name may be any bytes. */
+extern void pgb_job_set_path(PgbJobRef job, const char *path);
 
 /* ---- the session of pg_dump ---- */
 

@@ -10,6 +10,7 @@
 #include "port/port.h"
 
 #include "server/logical/export.h"
+#include "server/physical/base.h"
 #include "server/task.h"
 
 #define NOTHING_IN_REPOSITORY	"Nothing of it is left in the repository."
@@ -23,6 +24,16 @@ static const PgbTaskOps tasks[] = {
 		.create = pgb_export_create,
 		.run = pgb_export_run,
 		.cleanup = pgb_export_cleanup
+	},
+	[PGB_TASK_FULL] = {
+		.name = "full",
+		.noun = "backup",
+		.leavings = NOTHING_IN_REPOSITORY,
+		.is_backup = true,
+		.create = pgb_base_create,
+		.run = pgb_base_run,
+		.cleanup = pgb_base_cleanup,
+		.remark = pgb_base_remark
 	}
 };
 

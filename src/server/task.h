@@ -32,6 +32,11 @@ typedef struct PgbTaskOps
 	void	   *(*create) (PgbJobRef job, char *request);
 	void		(*run) (void *state);
 	void		(*cleanup) (void *state);
+
+	/*
+	 * May be NULL.  After run: what is to be said of its success in the history, or NULL.
+	 */
+	const char *(*remark) (void *state);
 } PgbTaskOps;
 
 extern const PgbTaskOps *pgb_task_ops(PgbTask task);

@@ -22,6 +22,7 @@
 #include "io/digest.h"
 #include "mb/pg_wchar.h"
 #include "pgstat.h"
+#include "server/begin.h"
 #include "server/compat.h"
 #include "server/encoding.h"
 #include "server/guc.h"
@@ -131,37 +132,16 @@ static void
 open_backup(PgbExport *export)
 {
 	export->repository = pgb_server_repository(true);
-	for (;;)
-	{
-		export->writer = pgb_backup_begin(export->repository, PGB_LOGICAL);
-		if (pgb_job_set_backup_id(export->job, export->writer->id))
-			break;
-		pgb_backup_abort(export->writer);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS,
-						 PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+	export->writer = pgb_job_begin_backup(export->job, export->repository, PGB_LOGICAL);
 	export->dump_folder = pgb_backup_writer_name(export->writer, DUMP_FOLDER);
-	pgstat_report_activity(STATE_RUNNING, psprintf("making backup %s", export->writer->id));
 }
 
 static void
 begin_manifest(PgbExport *export)
 {
-	PgbManifest *m = palloc0(sizeof(PgbManifest));
+	PgbManifest *m = pgb_job_begin_manifest(export->writer, export->options, export->request);
 
-	strlcpy(m->id, export->writer->id, PGB_ID_SIZE);
-	m->kind = PGB_LOGICAL;
-	m->system_identifier = GetSystemIdentifier();
 	m->database = pgb_to_utf8(get_database_name(MyDatabaseId));
-	m->label = pgb_to_utf8(export->options->label);
-	m->server_version = pstrdup(GetConfigOption("server_version", false, false));
-	m->server_version_num = PG_VERSION_NUM;
-	m->pgbackup_version = PGBACKUP_VERSION;
-	m->started_at = GetCurrentTimestamp();
-	m->compression_level = export->options->level;
-	m->options = export->request;
 	m->encoding = pstrdup(GetDatabaseEncodingName());
 	export->manifest = m;
 }

@@ -109,11 +109,14 @@ first_moment(const Request *request)
 static void
 read_request(FunctionCallInfo fcinfo, Request *request)
 {
+	PgbTask		task;
+
 	memset(request, 0, sizeof(*request));
 	request->name = name_argument(fcinfo);
 	request->cron = pgb_text_argument(fcinfo, ARG_CRON, "cron");
-	request->kind = pstrdup(pgb_task_ops(pgb_kind_argument(fcinfo, ARG_KIND))->name);
-	request->options = pgb_options_to_json(pgb_options_arguments(fcinfo, ARG_LABEL));
+	task = pgb_kind_argument(fcinfo, ARG_KIND);
+	request->kind = pstrdup(pgb_task_ops(task)->name);
+	request->options = pgb_options_to_json(pgb_options_arguments(fcinfo, ARG_LABEL, task));
 	pgb_job_check_options(request->options);
 	request->time_zone = PG_ARGISNULL(ARG_TIME_ZONE) ?
 		pstrdup(pg_get_timezone_name(session_timezone)) :

@@ -1,0 +1,217 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify.c
+ *	  pgbackup verify: are backups as they were written?
+ *
+ * src/cli/verify.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+#include "cli/cli.h"
+
+#include "repo/verify.h"
+
+static bool all = false;
+static bool contents = false;
+
+/* ---- results ---- */
+
+typedef struct Problem
+{
+	char	   *object;
+	char	   *detail;
+	struct Problem *next;
+} Problem;
+
+typedef struct Result
+{
+	uint64		cluster;
+	const char *id;
+	PgbVerify	verify;
+	Problem    *first;
+	Problem   **end;			/* where the next one is put */
+	struct Result *next;
+} Result;
+
+static void
+add_problem(void *arg, const char *object, const char *detail)
+{
+	Result	   *result = arg;
+	Problem    *problem = palloc0(sizeof(Problem));
+
+	problem->object = pstrdup(object);
+	problem->detail = pstrdup(detail);
+	*result->end = problem;
+	result->end = &problem->next;
+}
+
+static Result *
+verify_entry(PgbRepository *repository, const PgbCatalogEntry *entry)
+{
+	Result	   *result = palloc0(sizeof(Result));
+
+	result->cluster = repository->system_identifier;
+	result->id = entry->id;
+	result->end = &result->first;
+	result->verify.contents = contents;
+	result->verify.problem = add_problem;
+	result->verify.arg = result;
+
+	if (entry->manifest != NULL)
+		pgb_verify_backup(repository, entry->manifest, &result->verify);
+	else
+	{
+		result->verify.problems = 1;
+		add_problem(result, PGB_MANIFEST_NAME, entry->damage);
+	}
+	return result;
+}
+
+/* ---- for people ---- */
+
+static void
+print_result(const Result *result)
+{
+	for (const Problem *problem = result->first; problem != NULL; problem = problem->next)
+		printf("%s: %s: %s\n", result->id, cli_printable(problem->object),
+			   cli_printable(problem->detail));
+	printf("%s: " UINT64_FORMAT " objects, %s: ", result->id, result->verify.objects,
+		   cli_size(result->verify.bytes));
+	if (result->first == NULL)
+		printf("ok\n");
+	else
+		printf(UINT64_FORMAT " %s\n", result->verify.problems,
+			   result->verify.problems == 1 ? "problem" : "problems");
+	fflush(stdout);
+}
+
+/* ---- for programs ---- */
+
+static void
+describe_result(PgbJsonWriter *w, const Result *result)
+{
+	pgb_json_object(w, NULL);
+	pgb_json_string(w, "system_identifier", psprintf(UINT64_FORMAT, result->cluster));
+	pgb_json_string(w, "id", result->id);
+	pgb_json_string(w, "status", result->first == NULL ? "ok" : CLI_DAMAGED);
+	pgb_json_uint64(w, "objects", result->verify.objects);
+	pgb_json_uint64(w, "stored_bytes", result->verify.bytes);
+	pgb_json_array(w, "problems");
+	for (const Problem *problem = result->first; problem != NULL; problem = problem->next)
+	{
+		pgb_json_inline_object(w, NULL);
+		pgb_json_string(w, "object", problem->object);
+		pgb_json_string(w, "detail", problem->detail);
+		pgb_json_end_inline_object(w);
+	}
+	pgb_json_end_array(w);
+	pgb_json_end_object(w);
+}
+
+static void
+print_json(const CliOptions *options, const Result *results)
+{
+	StringInfoData text;
+	PgbJsonWriter w;
+
+	initStringInfo(&text);
+	pgb_json_begin(&w, &text, true);
+	pgb_json_object(&w, NULL);
+	pgb_json_string(&w, "repository", options->repository);
+	pgb_json_bool(&w, "contents", contents);
+	pgb_json_array(&w, "backups");
+	for (; results != NULL; results = results->next)
+		describe_result(&w, results);
+	pgb_json_end_array(&w);
+	pgb_json_end_object(&w);
+	fputs(text.data, stdout);
+}
+
+/* ---- the command ---- */
+
+/* wanted is an id, or "latest" of each cluster; NULL: all of them. */
+static Result *
+verify_wanted(const CliOptions *options, const char *wanted)
+{
+	Result	   *first = NULL;
+	Result	  **end = &first;
+
+	for (PgbRepository **repository = cli_open(options); *repository != NULL; repository++)
+	{
+		int			count;
+		PgbCatalogEntry *entries = pgb_catalog_list(*repository, &count);
+
+		for (int i = 0; i < count; i++)
+		{
+			bool		is_latest = i == count - 1;
+
+			if (wanted != NULL && strcmp(wanted, entries[i].id) != 0 &&
+				!(is_latest && strcmp(wanted, PGB_LATEST) == 0))
+				continue;
+			*end = verify_entry(*repository, &entries[i]);
+			if (!options->json)
+				print_result(*end);
+			end = &(*end)->next;
+		}
+	}
+	return first;
+}
+
+static bool
+has_problems(const Result *results)
+{
+	for (; results != NULL; results = results->next)
+	{
+		if (results->first != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+accept_option(const char *name, const char *value)
+{
+	if (strcmp(name, "all") == 0)
+		all = true;
+	else
+		contents = true;
+}
+
+static int
+run(const CliOptions *options)
+{
+	const char *wanted = options->nargs > 0 ? options->args[0] : all ? NULL : PGB_LATEST;
+	Result	   *results;
+
+	if (all && options->nargs > 0)
+		cli_usage_error("--all and the id of a backup exclude each other");
+	results = verify_wanted(options, wanted);
+	if (results == NULL && wanted != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 strcmp(wanted, PGB_LATEST) == 0 ?
+				 errmsg("there is no backup in \"%s\"", options->repository) :
+				 errmsg("backup \"%s\" does not exist in \"%s\"", wanted, options->repository),
+				 errhint("pgbackup list shows the backups that there are.")));
+	if (options->json)
+		print_json(options, results);
+	return has_problems(results) ? 1 : 0;
+}
+
+static const CliOption option_list[] = {
+	{"all", NULL, "every backup, not only the latest of each cluster"},
+	{"contents", NULL, "decompress everything, and check rows, files and WAL"},
+	{NULL, NULL, NULL}
+};
+
+const CliCommand cli_verify = {
+	.name = "verify",
+	.arguments = " [BACKUP]",
+	.description = "check that backups are as they were written",
+	.nargs = 0,
+	.more_args = 1,
+	.options = option_list,
+	.accept = accept_option,
+	.run = run,
+};

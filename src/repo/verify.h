@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify.h
+ *	  Is a backup as it was written?
+ *
+ * src/repo/verify.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_VERIFY_H
+#define PGB_VERIFY_H
+
+#include "repo/repository.h"
+
+typedef struct PgbVerify
+{
+	/*
+	 * false: the objects are there, with the length and the CRC that the manifest says.  true: also, they
+	 * decompress to what the manifest and the file list say of their content.
+	 */
+	bool		contents;
+
+	/* Is told of each problem; object is a file of the backup, or a WAL segment. */
+	void		(*problem) (void *arg, const char *object, const char *detail);
+	void	   *arg;
+
+	/* What was looked at, added up. */
+	uint64		objects;
+	uint64		bytes;			/* stored */
+	uint64		problems;
+} PgbVerify;
+
+/*
+ * Looks at all objects of a backup and, of a base backup, at the WAL that it needs.  What is
+ * damaged or missing is a problem; what keeps us from looking (permissions, no memory)
+ * is raised.
+ */
+extern void pgb_verify_backup(PgbRepository *repository, const PgbManifest *manifest,
+							  PgbVerify *verify);
+
+#endif							/* PGB_VERIFY_H */

@@ -1,0 +1,158 @@
+/*-------------------------------------------------------------------------
+ *
+ * archive.h
+ *	  The WAL archive module: archive_library = 'pgbackup'.
+ *
+ *	  module.c     the callbacks: one file after the other, as the archiver wants it
+ *	  trouble.c    what cannot be archived now: said once, and waited for
+ *	  store.c      one file goes into the repository
+ *	  scan.c       what a segment holds: moments of commits, restore points
+ *	  queue.c      shared memory: what is compressed ahead, by whom, and what has happened
+ *	  worker.c     background workers that compress ahead
+ *	  ready.c      the files that wait
+ *	  view.c       pgbackup_archive
+ *
+ * The archiver asks for one file at a time.  While it is at one, the workers are at those that
+ * come next; the archiver confirms what they have made durable, and where
+ * one of them is still at it, it takes the next free one itself.  Without
+ * shared_preload_libraries there are no workers and no shared memory, and it works alone.
+ *
+ * src/server/archive/archive.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_ARCHIVE_H
+#define PGB_ARCHIVE_H
+
+#include "datatype/timestamp.h"
+#include "repo/wal.h"
+
+/* Called by _PG_init while shared_preload_libraries are loaded. */
+extern void pgb_archive_install(void);
+
+/* ---- trouble.c ---- */
+
+/* Called in the archiver before its first file. */
+extern void pgb_archive_trouble_init(void);
+
+/* The server is stopping: nothing may be waited for any more. */
+extern bool pgb_archive_must_stop(void);
+
+/*
+ * The file could not be archived, and why.  Says so, unless it has been said, and waits until it is
+ * worth trying again.  Returns false when the archiver must get back to its loop instead.
+ */
+extern bool pgb_archive_wait_after(const PgbWalName *name, const ErrorData *error);
+
+/* It has been archived; says so if there was trouble. */
+extern void pgb_archive_trouble_over(void);
+
+/* ---- store.c ---- */
+
+/*
+ * Stores a file of pg_wal in the repository at location; it is durable then.
+ * Raises what goes wrong.  In a process without transactions: what an ERROR leaves is cleaned up
+ * here.
+ */
+extern void pgb_archive_store(const char *location, const PgbWalName *name);
+
+/* Has WAL been archived to this location, ever? */
+extern bool pgb_archive_has_been_at(const char *location);
+
+/* ---- scan.c ---- */
+
+/*
+ * Fills in what the records tell.  Raises nothing: a segment that cannot be understood counts as
+ * not scanned.  The repository is where to find the segment before, if pg_wal has it no more.
+ */
+extern void pgb_archive_scan(PgbRepository *repository, const PgbWalName *name,
+							 PgbWalFacts *facts);
+
+/* ---- ready.c ---- */
+
+/*
+ * The files that wait for the archiver, in its order; palloc'd, count gets their number.
+ * oldest_at, if it is not NULL, gets when the first of them became ready (0: none).
+ */
+extern PgbWalName *pgb_archive_ready(int *count, TimestampTz *oldest_at);
+
+/* ---- queue.c ---- */
+
+/* Files that can be under way, or done and not confirmed, at once. */
+#define PGB_ARCHIVE_QUEUE		64
+#define PGB_ARCHIVE_MAX_WORKERS	8
+
+typedef enum PgbArchiveTurn
+{
+	PGB_ARCHIVE_MINE,			/* store it, then confirm */
+	PGB_ARCHIVE_DONE,			/* a worker has made it durable: it is confirmed by this */
+	PGB_ARCHIVE_BUSY			/* a worker is at it */
+} PgbArchiveTurn;
+
+/* Is there shared memory?  Without, none of the following may be called. */
+extern bool pgb_archive_is_shared(void);
+
+/*
+ * The archiver: all that follows is about this repository.  What has been done for another is forgotten.
+ */
+extern void pgb_archive_set_location(const char *location);
+
+/* The archiver has come to this file. */
+extern PgbArchiveTurn pgb_archive_turn(const PgbWalName *name);
+
+/* Nobody has anything to begin; then the archiver should offer what is ready. */
+extern bool pgb_archive_is_exhausted(void);
+extern void pgb_archive_offer(const PgbWalName *names, int count);
+
+/* How many files nobody has begun. */
+extern int	pgb_archive_waiting(void);
+
+/* Takes the first of them; location (MAXPGPATH) gets the repository.  False: none. */
+extern bool pgb_archive_claim(PgbWalName *name, char *location);
+
+/* It is durable there, or was not possible: then it is left to the archiver. */
+extern void pgb_archive_claim_done(const PgbWalName *name, const char *location);
+extern void pgb_archive_claim_failed(const PgbWalName *name);
+
+/* This process has nothing more to do with what it has claimed. */
+extern void pgb_archive_release(void);
+
+/* A worker comes and goes.  attach returns false if there is one of that number. */
+extern bool pgb_archive_attach_worker(int number);
+extern void pgb_archive_detach_worker(int number);
+
+/* Tells workers that there is something to do. */
+extern void pgb_archive_wake_workers(void);
+
+/* What has happened, for the view. */
+typedef struct PgbArchiveStatus
+{
+	int			archiver_pid;	/* 0: it has done nothing yet */
+	char		last_name[PGB_WAL_NAME_SIZE];	/* "" : none since the server started */
+	TimestampTz last_at;
+	double		bytes_per_second;	/* of uncompressed WAL, over the last minutes */
+	double		files_per_minute;
+	uint64		files;			/* since the server started */
+	uint64		files_ahead;	/* of them, by workers */
+	int			nworkers;
+	uint64		failures;		/* attempts that have failed, since the server started */
+	TimestampTz failing_since;	/* 0: it is not */
+	TimestampTz failed_at;		/* the last attempt; 0: none */
+	char		failed_name[PGB_WAL_NAME_SIZE];
+	char		message[512];
+	char		detail[512];
+	char		hint[512];
+} PgbArchiveStatus;
+
+extern void pgb_archive_note_success(const PgbWalName *name);
+extern void pgb_archive_note_failure(const PgbWalName *name, const ErrorData *error);
+extern void pgb_archive_get_status(PgbArchiveStatus *status);
+
+/* ---- worker.c ---- */
+
+/* Starts as many as there is work for and the setting allows. */
+extern void pgb_archive_start_workers(void);
+
+extern PGDLLEXPORT void pgb_archive_worker_main(Datum arg);
+
+#endif							/* PGB_ARCHIVE_H */
