@@ -21,6 +21,12 @@ typedef struct CliOptions
 	const char *repository;		/* absolute path */
 	uint64		cluster;		/* system identifier, or 0 for all */
 	bool		json;
+	int			ntables;		/* --table, as often as it was given */
+	const char **tables;
+	const char *to;				/* absolute path, or NULL */
+	int			jobs;
+	bool		with_dependencies;
+	char		given[32];		/* of which options, by their short names */
 	int			nargs;			/* what follows the command and the options */
 	char	  **args;
 } CliOptions;
@@ -31,6 +37,7 @@ typedef struct CliOption
 	const char *name;			/* without the dashes */
 	const char *value;			/* what it takes, for the help: "DIR"; NULL: nothing */
 	const char *description;
+	char		letter;			/* its short form, the same wherever the name is the same; or 0 */
 } CliOption;
 
 typedef struct CliCommand
@@ -49,6 +56,8 @@ typedef struct CliCommand
 /* Says what is wrong with the command line, and exits with EXIT_USAGE. */
 pg_noreturn extern void cli_usage_error(const char *fmt,...) pg_attribute_printf(1, 2);
 
+extern const CliCommand cli_cat;
+extern const CliCommand cli_extract;
 extern const CliCommand cli_list;
 extern const CliCommand cli_show;
 extern const CliCommand cli_restore;
@@ -74,6 +83,10 @@ extern const char *cli_program_path(void);
  * ended by NULL.
  */
 extern PgbRepository **cli_open(const CliOptions *options);
+
+/* The one of them that has the backup, an id or "latest"; raises if there is none, or several. */
+extern PgbRepository *cli_choose(PgbRepository **repositories, const CliOptions *options,
+								 const char *backup);
 
 /* ---- text (text.c) ---- */
 

@@ -15,8 +15,11 @@
 #include "getopt_long.h"
 
 #define PROGNAME	"pgbackup"
+#define MAX_JOBS	1000
 
-static const CliCommand *const commands[] = {&cli_list, &cli_show, &cli_restore, &cli_verify, &cli_wal_get, &cli_check};
+static const CliCommand *const commands[] = {
+	&cli_list, &cli_show, &cli_extract, &cli_cat, &cli_restore, &cli_verify, &cli_check, &cli_wal_get
+};
 
 /* ---- help ---- */
 
@@ -28,7 +31,8 @@ print_options(const CliCommand *command)
 	printf("\nOptions of %s:\n", command->name);
 	for (const CliOption *option = command->options; option->name != NULL; option++)
 	{
-		char	   *form = psprintf("--%s%s%s", option->name, option->value ? "=" : "",
+		char	   *letter = option->letter ? psprintf("-%c, ", option->letter) : "";
+		char	   *form = psprintf("%s--%s%s%s", letter, option->name, option->value ? "=" : "",
 									option->value ? option->value : "");
 
 		printf("  %-28s %s\n", form, option->description);
@@ -161,6 +165,42 @@ all_options(void)
 	return all;
 }
 
+/* The letters of all of them, as getopt() wants them. */
+static char *
+all_letters(void)
+{
+	StringInfoData letters;
+
+	initStringInfo(&letters);
+	appendStringInfoString(&letters, "D:V");
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		for (const CliOption *o = commands[i]->options; o != NULL && o->name != NULL; o++)
+		{
+			if (o->letter != 0 && strchr(letters.data, o->letter) == NULL)
+				appendStringInfo(&letters, "%c%s", o->letter, o->value ? ":" : "");
+		}
+	}
+	return letters.data;
+}
+
+/* The option of a command that this letter, or this value of all_options(), stands for; or NULL. */
+static const char *
+option_name(const struct option *long_options, int c)
+{
+	if (c >= FIRST_OF_COMMANDS)
+		return long_options[c - FIRST_OF_COMMANDS].name;
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		for (const CliOption *o = commands[i]->options; o != NULL && o->name != NULL; o++)
+		{
+			if (o->letter == c)
+				return o->name;
+		}
+	}
+	return NULL;
+}
+
 static bool
 is_option_of(const CliCommand *command, const char *name)
 {
@@ -170,6 +210,17 @@ is_option_of(const CliCommand *command, const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* More than there can be options. */
+static size_t
+count_characters(int argc, char **argv)
+{
+	size_t		count = 0;
+
+	for (int i = 0; i < argc; i++)
+		count += strlen(argv[i]) + 1;
+	return count;
 }
 
 static void
@@ -187,15 +238,19 @@ static void
 parse_options(CliOptions *options, int argc, char **argv)
 {
 	const struct option *long_options = all_options();
+	const char *letters = all_letters();
 	const char *data_directory = NULL;
 	int			c;
 
-	given_options = palloc(argc * sizeof(GivenOption));
-	while ((c = getopt_long(argc, argv, "D:V", long_options, NULL)) != -1)
+	/* a word can hold as many letters as it likes */
+	given_options = palloc(sizeof(GivenOption) * count_characters(argc, argv));
+	while ((c = getopt_long(argc, argv, letters, long_options, NULL)) != -1)
 	{
-		if (c >= FIRST_OF_COMMANDS)
+		const char *name = option_name(long_options, c);
+
+		if (name != NULL)
 		{
-			given_options[ngiven].name = long_options[c - FIRST_OF_COMMANDS].name;
+			given_options[ngiven].name = name;
 			given_options[ngiven++].value = optarg;
 			continue;
 		}

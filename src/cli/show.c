@@ -10,58 +10,6 @@
 #include "port/port.h"
 #include "cli/cli.h"
 
-/* ---- which backup ---- */
-
-static bool
-has_backup(PgbRepository *repository, const char *backup)
-{
-	int			count;
-	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
-
-	if (strcmp(backup, PGB_LATEST) == 0)
-		return count > 0;
-	for (int i = 0; i < count; i++)
-	{
-		if (strcmp(entries[i].id, backup) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The one cluster that has the backup. */
-static PgbRepository *
-choose(PgbRepository **repositories, const CliOptions *options, const char *backup)
-{
-	PgbRepository *chosen = NULL;
-	StringInfoData holders;
-	int			count = 0;
-
-	initStringInfo(&holders);
-	for (; *repositories != NULL; repositories++)
-	{
-		if (!has_backup(*repositories, backup))
-			continue;
-		chosen = *repositories;
-		appendStringInfo(&holders, "%s" UINT64_FORMAT, count++ > 0 ? ", " : "",
-						 chosen->system_identifier);
-	}
-
-	if (count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 strcmp(backup, PGB_LATEST) == 0 ?
-				 errmsg("there is no backup in \"%s\"", options->repository) :
-				 errmsg("backup \"%s\" does not exist in \"%s\"", backup, options->repository),
-				 errhint("pgbackup list shows the backups that there are.")));
-	if (count > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
-				 errmsg("several clusters have a backup \"%s\"", backup),
-				 errdetail("The clusters are: %s.", holders.data),
-				 errhint("Name the cluster with --cluster.")));
-	return chosen;
-}
-
 /* ---- for people ---- */
 
 static void
@@ -205,7 +153,7 @@ static int
 run(const CliOptions *options)
 {
 	const char *backup = options->args[0];
-	PgbRepository *repository = choose(cli_open(options), options, backup);
+	PgbRepository *repository = cli_choose(cli_open(options), options, backup);
 	PgbManifest *manifest = pgb_catalog_get(repository, backup, PGB_ANY_KIND, NULL);
 
 	if (options->json)

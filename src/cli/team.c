@@ -24,6 +24,9 @@ static volatile sig_atomic_t stop_signal = 0;
 /* Of a member: the process that started it. */
 static pid_t leader = 0;
 
+/* In shared memory: a member has failed, and says why. */
+static bool *has_failed = NULL;
+
 void *
 cli_shared_memory(size_t size)
 {
@@ -118,9 +121,22 @@ be_member(const CliTeam *team)
 	handle(SIGCHLD, SIG_DFL);
 	hold_child_signal(false);
 
-	/* An error ends this process, whatever the leader would have caught. */
-	PG_exception_stack = NULL;
-	team->work(team->arg);
+	/*
+	 * An error ends this process, whatever the leader would have caught.  The first one is
+	 * told; who comes later waits for the end of all, which must not come before that.
+	 */
+	PG_TRY();
+	{
+		team->work(team->arg);
+	}
+	PG_CATCH();
+	{
+		while (__atomic_exchange_n(has_failed, true, __ATOMIC_RELAXED))
+			pause();
+		pgb_print_error();
+		_exit(1);
+	}
+	PG_END_TRY();
 	_exit(fflush(NULL) == 0 ? 0 : 1);
 }
 
@@ -218,6 +234,9 @@ cli_team_run(const CliTeam *team)
 	volatile int count = 0;
 	volatile bool done = false;
 
+	if (has_failed == NULL)
+		has_failed = cli_shared_memory(sizeof(bool));
+	*has_failed = false;
 	handle(SIGCHLD, note_child);
 	hold_child_signal(true);
 	PG_TRY();

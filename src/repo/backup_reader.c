@@ -12,6 +12,8 @@
 
 #include "io/digest.h"
 
+#define TAIL_SIZE	(64 * 1024)
+
 PgbObject *
 pgb_backup_open_file(PgbRepository *repository, const PgbManifest *manifest,
 					 const PgbStoredFile *file)
@@ -56,6 +58,44 @@ pgb_backup_read_frame(PgbObject *object, const PgbStoredFile *file, uint32 numbe
 /* ---- whole files ---- */
 
 static void
+check_crc(uint32 crc, const PgbManifest *manifest, const PgbStoredFile *file)
+{
+	if (crc != file->crc)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("file \"%s\" of backup \"%s\" is damaged", file->name, manifest->id),
+				 errdetail("Its CRC-32C is %08x, but should be %08x.", crc, file->crc),
+				 errhint(PGB_HINT_DAMAGED)));
+}
+
+void
+pgb_backup_check_crc(PgbObject *object, const PgbManifest *manifest, const PgbStoredFile *file)
+{
+	char	   *tail = palloc(TAIL_SIZE);
+	uint64		offset = 0;
+	uint32		crc = 0;
+
+	for (uint32 i = 0; i < file->frames.count; i++)
+	{
+		const PgbFrame *frame = &file->frames.frames[i];
+
+		crc = pgb_crc32c_combine(crc, frame->crc, frame->stored_bytes);
+		offset += frame->stored_bytes;
+	}
+	while (offset < file->stored_bytes)
+	{
+		size_t		piece = Min(TAIL_SIZE, file->stored_bytes - offset);
+
+		CHECK_FOR_INTERRUPTS();
+		object->store->ops->read_at(object, offset, tail, piece);
+		crc = pgb_crc32c_extend(crc, tail, piece);
+		offset += piece;
+	}
+	pfree(tail);
+	check_crc(crc, manifest, file);
+}
+
+static void
 check_limit(const PgbManifest *manifest, const PgbStoredFile *file, uint64 limit)
 {
 	if (file->stored_bytes > limit || file->raw_bytes > limit)
@@ -74,19 +114,12 @@ read_stored(PgbRepository *repository, const PgbManifest *manifest, const PgbSto
 {
 	PgbObject  *object = pgb_backup_open_file(repository, manifest, file);
 	char	   *data = palloc_extended(file->stored_bytes + 1, MCXT_ALLOC_HUGE);
-	uint32		crc;
 
 	object->store->ops->read_at(object, 0, data, file->stored_bytes);
 	data[file->stored_bytes] = '\0';
 	object->store->ops->close(object);
 
-	crc = pgb_crc32c(data, file->stored_bytes);
-	if (crc != file->crc)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("file \"%s\" of backup \"%s\" is damaged", file->name, manifest->id),
-				 errdetail("Its CRC-32C is %08x, but should be %08x.", crc, file->crc),
-				 errhint(PGB_HINT_DAMAGED)));
+	check_crc(pgb_crc32c(data, file->stored_bytes), manifest, file);
 	return data;
 }
 

@@ -158,6 +158,13 @@ extern PgbObject *pgb_backup_open_file(PgbRepository *repository, const PgbManif
 extern char *pgb_backup_read_frame(PgbObject *object, const PgbStoredFile *file, uint32 number);
 
 /*
+ * Checks the CRC of a file whose frames have been checked, each by itself, against
+ * that in the manifest: reads only what follows the last frame.
+ */
+extern void pgb_backup_check_crc(PgbObject *object, const PgbManifest *manifest,
+								 const PgbStoredFile *file);
+
+/*
  * A whole file, its length and CRC checked, decompressed if it is made of
  * frames; palloc'd with a zero byte after it.  Larger than limit raises.
  */

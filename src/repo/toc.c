@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * toc.c
- *	  Reader of pg_dump's table of contents.
+ *	  pg_dump's table of contents is read, and written again.
  *
  * An integer is a byte for the sign and then so many bytes as the header says,
  * lowest first; a string is its length, -1 for NULL, and its bytes.  Numbers of
@@ -218,6 +218,7 @@ read_file_name(Reader *reader)
 static void
 read_entry(Reader *reader, PgbTocEntry *entry)
 {
+	entry->position = reader->position;
 	entry->dump_id = read_int(reader);
 	if (entry->dump_id <= 0)
 		damaged(reader, "a dump id is out of range.");
@@ -241,6 +242,7 @@ read_entry(Reader *reader, PgbTocEntry *entry)
 	(void) read_string(reader); /* WITH OIDS, which is no more */
 	read_dependencies(reader, entry);
 	entry->file_name = read_file_name(reader);
+	entry->length = reader->position - entry->position;
 }
 
 static void
@@ -314,6 +316,7 @@ pgb_toc_parse(const char *data, size_t length, const char *what)
 	PgbToc	   *toc = palloc0(sizeof(PgbToc));
 
 	read_head(&reader, toc);
+	toc->head_length = reader.position;
 	read_entries(&reader, toc);
 	index_by_dump_id(&reader, toc);
 	toc->encoding = find_encoding(toc);
@@ -331,4 +334,44 @@ pgb_toc_by_dump_id(const PgbToc *toc, int dump_id)
 		found = bsearch(&wanted, toc->by_dump_id, toc->count, sizeof(PgbTocEntry *),
 						compare_dump_ids);
 	return found == NULL ? NULL : *found;
+}
+
+/* ---- writing ---- */
+
+static char *
+write_int(char *to, int value)
+{
+	*to++ = value < 0 ? 1 : 0;
+	for (int i = 0; i < INT_SIZE; i++)
+		*to++ = (char) (abs(value) >> (8 * i));
+	return to;
+}
+
+char *
+pgb_toc_write(const PgbToc *toc, const char *data, const bool *keep, size_t *length)
+{
+	char	   *written;
+	char	   *end;
+	int			count = 0;
+
+	*length = toc->head_length + 1 + INT_SIZE;
+	for (int i = 0; i < toc->count; i++)
+	{
+		if (!keep[i])
+			continue;
+		*length += toc->entries[i].length;
+		count++;
+	}
+
+	written = palloc_extended(*length, MCXT_ALLOC_HUGE);
+	memcpy(written, data, toc->head_length);
+	end = write_int(written + toc->head_length, count);
+	for (int i = 0; i < toc->count; i++)
+	{
+		if (!keep[i])
+			continue;
+		memcpy(end, data + toc->entries[i].position, toc->entries[i].length);
+		end += toc->entries[i].length;
+	}
+	return written;
 }

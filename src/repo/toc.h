@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * toc.h
- *	  Reader of pg_dump's table of contents (toc.dat of a directory archive).
+ *	  pg_dump's table of contents (toc.dat of a directory archive): read, and
+ *	  written again with some of its entries.
  *
  * The format is that of ReadHead() and ReadToc() in PostgreSQL's
  * src/bin/pg_dump/pg_backup_archiver.c, archive versions 1.14 (PostgreSQL 12 to
@@ -37,6 +38,8 @@ typedef struct PgbTocEntry
 	int			ndependencies;
 	int		   *dependencies;	/* dump ids */
 	char	   *file_name;		/* of its data, as pg_dump named it, or NULL */
+	size_t		position;		/* of its bytes in toc.dat, and their length */
+	size_t		length;
 } PgbTocEntry;
 
 typedef struct PgbToc
@@ -47,6 +50,7 @@ typedef struct PgbToc
 	char	   *server_version; /* "15.20 (Debian ...)" */
 	char	   *dump_version;	/* of pg_dump */
 	char	   *encoding;		/* from the ENCODING entry, or NULL */
+	size_t		head_length;	/* bytes before the number of entries */
 	int			count;
 	PgbTocEntry *entries;		/* in the archive's order */
 	PgbTocEntry **by_dump_id;	/* the same, sorted */
@@ -60,5 +64,13 @@ extern PgbToc *pgb_toc_parse(const char *data, size_t length, const char *what);
 
 /* NULL when there is none. */
 extern PgbTocEntry *pgb_toc_by_dump_id(const PgbToc *toc, int dump_id);
+
+/*
+ * The bytes of a table of contents that has only those entries whose keep[] is true
+ * (by their place in toc->entries), palloc'd.  data is what toc was parsed from: the
+ * head and the entries are taken over as they are.
+ */
+extern char *pgb_toc_write(const PgbToc *toc, const char *data, const bool *keep,
+						   size_t *length);
 
 #endif							/* PGB_TOC_H */

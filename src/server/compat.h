@@ -14,6 +14,7 @@
 #define PGB_COMPAT_H
 
 #include "access/xlog.h"
+#include "catalog/pg_constraint.h"
 #include "lib/stringinfo.h"
 #include "replication/slot.h"
 #include "utils/wait_event.h"
@@ -181,6 +182,11 @@ pgb_server_backup_stop(PgbServerBackup *state)
 #define pgb_drop_temporary_slots()	ReplicationSlotCleanup(false)
 #else
 #define pgb_drop_temporary_slots()	ReplicationSlotCleanup()
+#endif
+
+/* Since 18 a column's NOT NULL is a constraint with a name. */
+#ifndef CONSTRAINT_NOTNULL
+#define CONSTRAINT_NOTNULL	'n'
 #endif
 
 #endif							/* PGB_COMPAT_H */

@@ -212,9 +212,9 @@ run_job(char *request, MemoryContext context)
 					 errmsg("the %s was canceled", my_task->noun)));
 		my_state = my_task->create(my_job, request);
 		my_task->run(my_state);
+		if (my_task->report != NULL)
+			my_task->report(my_state, &result);
 		result.succeeded = true;
-		if (my_task->remark != NULL)
-			copy_text(result.message, sizeof(result.message), my_task->remark(my_state));
 	}
 	PG_CATCH();
 	{

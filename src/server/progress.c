@@ -40,6 +40,20 @@ phase_name(PgbPhase phase)
 			return "waiting for WAL";
 		case PGB_PHASE_SYNCING:
 			return "syncing";
+		case PGB_PHASE_CREATING:
+			return "creating database";
+		case PGB_PHASE_RESTORING_SCHEMA:
+			return "restoring schema";
+		case PGB_PHASE_WAITING:
+			return "waiting for a background worker";
+		case PGB_PHASE_LOADING:
+			return "loading tables";
+		case PGB_PHASE_INDEXING:
+			return "restoring indexes and constraints";
+		case PGB_PHASE_ANALYZING:
+			return "analyzing";
+		case PGB_PHASE_FINISHING:
+			return "finishing";
 	}
 	return "unknown";
 }
@@ -48,7 +62,16 @@ phase_name(PgbPhase phase)
 static PgbPhase
 main_phase(PgbTask task)
 {
-	return task == PGB_TASK_LOGICAL ? PGB_PHASE_EXPORTING : PGB_PHASE_COPYING;
+	switch (task)
+	{
+		case PGB_TASK_LOGICAL:
+			return PGB_PHASE_EXPORTING;
+		case PGB_TASK_FULL:
+			return PGB_PHASE_COPYING;
+		case PGB_TASK_RESTORE_DATABASE:
+			return PGB_PHASE_LOADING;
+	}
+	return PGB_PHASE_STARTING;
 }
 
 /*
@@ -104,7 +127,10 @@ pgbackup_progress(PG_FUNCTION_ARGS)
 		nulls[i] = (p.backup_id[0] == '\0');
 		values[i++] = CStringGetTextDatum(p.backup_id);
 		values[i++] = CStringGetTextDatum(pgb_task_ops(p.task)->name);
-		database = get_database_name(p.database);
+		if (p.target[0] != '\0')
+			database = pgb_from_utf8(p.target);
+		else
+			database = get_database_name(p.database);
 		nulls[i] = (database == NULL);
 		values[i++] = database ? DirectFunctionCall1(namein, CStringGetDatum(database)) : (Datum) 0;
 		values[i++] = CStringGetTextDatum(phase_name(p.phase));

@@ -12,6 +12,7 @@
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "server/arguments.h"
+#include "server/encoding.h"
 #include "server/shmem.h"
 #include "server/wait.h"
 #include "utils/acl.h"
@@ -56,7 +57,7 @@ pgbackup_cancel(PG_FUNCTION_ARGS)
 	Oid			role;
 
 	pgb_shmem_require();
-	if (!pgb_job_find(backup, &job, &role))
+	if (!pgb_job_find(pgb_to_utf8(backup), &job, &role))
 	{
 		ereport(NOTICE,
 				(errmsg("backup \"%s\" is not running", backup),

@@ -50,7 +50,8 @@ typedef struct Job
 	bool		cancel_requested;
 	PGPROC	   *proc;			/* of its worker: leader of the lock group */
 	int			pid;			/* of its worker, 0 before the claim */
-	char		backup_id[PGB_ID_SIZE];
+	char		backup_id[PGB_ID_SIZE]; /* that it makes or restores */
+	char		target[PGB_OBJECT_NAME_SIZE];	/* the database that it makes */
 	char		options[PGB_OPTIONS_SIZE];
 
 	PgbDumpState dump_state;
@@ -220,6 +221,7 @@ pgb_job_reserve(PgbJobRef *ref)
 			job->pid = 0;
 			job->proc = NULL;
 			job->backup_id[0] = '\0';
+			job->target[0] = '\0';
 			job->state = JOB_RESERVED;
 			*ref = job_ref(i);
 			found = true;
@@ -404,8 +406,15 @@ pgb_job_cancel(PgbJobRef ref)
 	LWLockRelease(shared->lock);
 }
 
+/* A backup may be restored several times at once, so that a restore goes by its database. */
+static const char *
+name_of(const Job *job)
+{
+	return job->target[0] != '\0' ? job->target : job->backup_id;
+}
+
 bool
-pgb_job_find(const char *backup_id, PgbJobRef *ref, Oid *role)
+pgb_job_find(const char *name, PgbJobRef *ref, Oid *role)
 {
 	bool		found = false;
 
@@ -414,8 +423,7 @@ pgb_job_find(const char *backup_id, PgbJobRef *ref, Oid *role)
 	{
 		Job		   *job = &shared->jobs[i];
 
-		if (job->state == JOB_RUNNING && job->backup_id[0] != '\0' &&
-			strcmp(job->backup_id, backup_id) == 0)
+		if (job->state == JOB_RUNNING && name[0] != '\0' && strcmp(name_of(job), name) == 0)
 		{
 			*ref = job_ref(i);
 			*role = job->role;
@@ -454,6 +462,7 @@ pgb_job_progress(int slot, PgbJobProgress *progress)
 	{
 		found = true;
 		strlcpy(progress->backup_id, job->backup_id, PGB_ID_SIZE);
+		strlcpy(progress->target, job->target, sizeof(progress->target));
 		progress->task = job->task;
 		progress->database = job->database;
 		progress->pid = job->pid;
@@ -616,6 +625,22 @@ pgb_job_set_backup_id(PgbJobRef ref, const char *id)
 	}
 	LWLockRelease(shared->lock);
 	return is_new;
+}
+
+void
+pgb_job_set_restored(PgbJobRef ref, const char *backup_id, const char *target)
+{
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	job = find_job(ref);
+	if (job != NULL)
+	{
+		strlcpy(job->backup_id, backup_id, PGB_ID_SIZE);
+		strlcpy(job->target, target, sizeof(job->target));
+		ConditionVariableBroadcast(&job->changed);
+	}
+	LWLockRelease(shared->lock);
 }
 
 bool

@@ -42,7 +42,8 @@ typedef struct PgbJobRef
 typedef enum PgbTask
 {
 	PGB_TASK_LOGICAL,			/* a logical backup of its database */
-	PGB_TASK_FULL				/* a base backup of the cluster */
+	PGB_TASK_FULL,				/* a base backup of the cluster */
+	PGB_TASK_RESTORE_DATABASE	/* a logical backup into a new database */
 } PgbTask;
 
 /*
@@ -58,10 +59,22 @@ typedef enum PgbPhase
 	PGB_PHASE_CHECKPOINT,		/* a base backup begins with one */
 	PGB_PHASE_COPYING,			/* data workers copy files: bytes */
 	PGB_PHASE_WAL,				/* until the archive has what the backup needs */
-	PGB_PHASE_SYNCING			/* the barrier, and the manifest */
+	PGB_PHASE_SYNCING,			/* the barrier, and the manifest */
+
+	/* of a restore */
+	PGB_PHASE_CREATING,			/* roles, and the database */
+	PGB_PHASE_RESTORING_SCHEMA, /* pg_restore, up to the rows */
+	PGB_PHASE_WAITING,			/* there is no background worker to be had */
+	PGB_PHASE_LOADING,			/* data workers load rows and large objects */
+	PGB_PHASE_INDEXING,			/* pg_restore, what comes after the rows */
+	PGB_PHASE_ANALYZING,
+	PGB_PHASE_FINISHING			/* settings of the database, and its name */
 } PgbPhase;
 
-/* How a job ended.  Strings are cut to what the slot holds. */
+/*
+ * How a job ended.  Strings are cut to what the slot holds.  One that has succeeded may
+ * have a message, for its row, and a detail that says what to know of the result.
+ */
 typedef struct PgbJobResult
 {
 	bool		succeeded;
@@ -76,6 +89,7 @@ typedef struct PgbJobResult
 typedef struct PgbJobProgress
 {
 	char		backup_id[PGB_ID_SIZE]; /* empty until it has one */
+	char		target[PGB_OBJECT_NAME_SIZE];	/* the database that it makes, in UTF-8, or empty */
 	PgbTask		task;
 	Oid			database;
 	int			pid;
@@ -151,8 +165,11 @@ extern void pgb_job_forget(PgbJobRef job);
 /* Ends the job. */
 extern void pgb_job_cancel(PgbJobRef job);
 
-/* Finds the running job of a backup, and the role that asked for it. */
-extern bool pgb_job_find(const char *backup_id, PgbJobRef *job, Oid *role);
+/*
+ * Finds the running job that makes a backup (by its id) or a database (by its name, in
+ * UTF-8), and the role that asked for it.
+ */
+extern bool pgb_job_find(const char *name, PgbJobRef *job, Oid *role);
 
 /* Is there a job for this row of the database's pgbackup_runs? */
 extern bool pgb_job_run_is_live(Oid database, int64 run_id);
@@ -189,6 +206,9 @@ extern bool pgb_job_claim(PgbJobRef job, PgbTask *task, Oid *database, char **op
  * free, but people have seen it.
  */
 extern bool pgb_job_set_backup_id(PgbJobRef job, const char *id);
+
+/* The job restores a backup into a new database, whose name is in UTF-8. */
+extern void pgb_job_set_restored(PgbJobRef job, const char *backup_id, const char *target);
 extern bool pgb_job_describe(PgbJobRef job, PgbTask *task, Oid *role);
 extern int64 pgb_job_run_id(PgbJobRef job);
 extern void pgb_job_set_run_id(PgbJobRef job, int64 run_id);

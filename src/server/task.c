@@ -11,6 +11,7 @@
 
 #include "server/logical/export.h"
 #include "server/physical/base.h"
+#include "server/restore/restore.h"
 #include "server/task.h"
 
 #define NOTHING_IN_REPOSITORY	"Nothing of it is left in the repository."
@@ -33,7 +34,16 @@ static const PgbTaskOps tasks[] = {
 		.create = pgb_base_create,
 		.run = pgb_base_run,
 		.cleanup = pgb_base_cleanup,
-		.remark = pgb_base_remark
+		.report = pgb_base_report
+	},
+	[PGB_TASK_RESTORE_DATABASE] = {
+		.name = "restore",
+		.noun = "restore",
+		.leavings = "Of a database that is not complete nothing is left, unless it was to be kept.",
+		.create = pgb_restore_create,
+		.run = pgb_restore_run,
+		.cleanup = pgb_restore_cleanup,
+		.report = pgb_restore_report
 	}
 };
 

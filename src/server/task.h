@@ -34,9 +34,10 @@ typedef struct PgbTaskOps
 	void		(*cleanup) (void *state);
 
 	/*
-	 * May be NULL.  After run: what is to be said of its success in the history, or NULL.
+	 * After run has returned, for a task that has something to say of its success: sets
+	 * result->message, and result->detail if who waits should read it.  May be NULL.
 	 */
-	const char *(*remark) (void *state);
+	void		(*report) (void *state, PgbJobResult *result);
 } PgbTaskOps;
 
 extern const PgbTaskOps *pgb_task_ops(PgbTask task);

@@ -95,10 +95,13 @@ check_launcher(PgbJobRef job)
 				 errhint("The server's log tells why. max_worker_processes must leave room for it when the server starts.")));
 }
 
+/* The error with which the job has failed, or what is to be known of its success. */
 static void
 raise_result(const PgbJobResult *result)
 {
-	ereport(ERROR,
+	if (result->succeeded && result->detail[0] == '\0')
+		return;
+	ereport(result->succeeded ? NOTICE : ERROR,
 			(errcode(result->sqlerrcode),
 			 errmsg_internal("%s", result->message),
 			 result->detail[0] != '\0' ? errdetail_internal("%s", result->detail) : 0,
@@ -125,8 +128,7 @@ wait_for_job(PgbTask task, PgbJobRef job, bool to_the_end)
 		if (pgb_job_take_result(job, &result))
 		{
 			pgb_job_sleep_end();
-			if (!result.succeeded)
-				raise_result(&result);
+			raise_result(&result);
 			return pstrdup(result.backup_id);
 		}
 		if (!to_the_end && pgb_job_backup_id(job, id))

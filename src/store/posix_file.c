@@ -34,9 +34,9 @@ static int
 file_errhint(int error)
 {
 	if (is_full(error))
-		return errhint("Free space in the repository, or point pgbackup.repository to a larger place.");
+		return errhint(PGB_HINT_FULL);
 	if (error == EACCES || error == EPERM)
-		return errhint("The operating system user of the server must be able to read and write the repository.");
+		return errhint(PGB_HINT_DENIED);
 	if (error == EROFS)
 		return errhint("The repository is on a read-only file system: mount it for writing.");
 	if (error == EMFILE || error == ENFILE)

@@ -89,7 +89,7 @@ private_run()
 	local settings=() name status=0
 
 	for name in TERM STAGE TESTS KEEP COPT PROVE_FLAGS PG_TEST_TIMEOUT_DEFAULT \
-		PGBACKUP_TEST_SMALL_FS ${!BENCH_@}
+		PGBACKUP_TEST_SMALL_FS PGBACKUP_TEST_SEED PGBACKUP_TEST_ROUNDS ${!BENCH_@}
 	do
 		[ -z "${!name:-}" ] || settings+=("$name=${!name}")
 	done

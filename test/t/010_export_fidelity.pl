@@ -9,10 +9,10 @@ use strict;
 use warnings;
 
 use File::Basename;
-use FindBin;
 use JSON::PP ();
 use List::Util qw(sum0);
 use PgBackupArchive;
+use PgBackupEverything;
 use PgBackupTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -21,7 +21,7 @@ use Test::More;
 my $node = new_node('main', conf => "wal_level = logical\n");
 my $scratch = PostgreSQL::Test::Utils::tempdir_short();
 
-make_database_with_everything();
+make_everything($node, 'everything');
 
 my $id = $node->safe_psql('everything', 'SELECT pgbackup_run(jobs => 2)');
 
@@ -68,16 +68,16 @@ is(table_of_contents($archive), table_of_contents("$scratch/reference"),
 	'the archive has the table of contents that pg_dump makes');
 
 restore_under_own_name("$scratch/reference");
-is_same(plain_dump($node, 'everything', '--create'),
+is_same_text(plain_dump($node, 'everything', '--create'),
 	$original, 'what pg_restore makes of the archive of pg_dump is the original');
 restore_under_own_name($archive);
-is_same(plain_dump($node, 'everything', '--create'),
+is_same_text(plain_dump($node, 'everything', '--create'),
 	$original, 'what pg_restore makes of the backup is the original');
 
 $node->safe_psql('postgres', 'CREATE DATABASE parallel TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '--jobs=2', '--exit-on-error', '--dbname=parallel', $archive ],
 	'pg_restore takes the backup with two jobs');
-is_same(plain_dump($node, 'parallel'), plain_dump($node, 'everything'), 'and that is the same');
+is_same_text(plain_dump($node, 'parallel'), plain_dump($node, 'everything'), 'and that is the same');
 
 # ---- rows that go elsewhere ----
 
@@ -118,46 +118,6 @@ command_like([ 'pgbackup', 'show', $id, $repository ],
 	qr/^data +long_values +318 .*^kinds +no_columns +1001 /ms, 'the program shows them to people, too');
 
 done_testing();
-
-# ---- the database ----
-
-sub make_database_with_everything
-{
-	my $tablespace = PostgreSQL::Test::Utils::tempdir_short();
-
-	install_config_extension();
-	$node->safe_psql('postgres', 'CREATE DATABASE everything TEMPLATE template0');
-	$node->command_ok(
-		[
-			'psql', '--quiet', '--no-psqlrc', '--dbname=everything',
-			"--set=tablespace_folder=$tablespace", '--set=config_extension=config_tables',
-			map { "--file=$FindBin::Bin/../data/$_.sql" } qw(definitions values tables)
-		],
-		'the database is made');
-	$node->safe_psql('everything', 'CREATE EXTENSION pgbackup');
-	return;
-}
-
-# A small extension, in the private installation that the tests run in.
-sub install_config_extension
-{
-	my $extensions = qx(pg_config --sharedir);
-
-	chomp $extensions;
-	$extensions .= '/extension';
-	write_file("$extensions/config_tables.control",
-		"default_version = '1'\ncomment = 'tables with configuration'\n");
-	write_file("$extensions/config_tables--1.sql", <<'SQL');
-CREATE TABLE config_all (id integer, name text);
-CREATE TABLE config_some (id integer, name text, own boolean DEFAULT false);
-CREATE TABLE not_config (id integer);
-INSERT INTO config_some VALUES (1, 'from the script', false);
-INSERT INTO not_config VALUES (1);
-SELECT pg_extension_config_dump('config_all', '');
-SELECT pg_extension_config_dump('config_some', 'WHERE own');
-SQL
-	return;
-}
 
 # ---- rows ----
 
@@ -257,17 +217,6 @@ sub restore_under_own_name
 	$node->safe_psql('postgres', 'DROP DATABASE everything');
 	$node->command_ok([ 'pg_restore', '--create', '--exit-on-error', '--dbname=postgres', $archive ],
 		'pg_restore brings the database back');
-	return;
-}
-
-sub is_same
-{
-	my ($got, $expected, $name) = @_;
-
-	return if ok($got eq $expected, $name);
-	write_file("$scratch/got", $got);
-	write_file("$scratch/expected", $expected);
-	diag(qx(diff -u '$scratch/expected' '$scratch/got' | cut -c 1-200 | head -n 100));
 	return;
 }
 

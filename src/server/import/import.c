@@ -23,9 +23,8 @@
 /* Bytes of text below which the start of workers costs more than they gain. */
 #define PARALLEL_MIN_BYTES	(16 * 1024 * 1024)
 
-/* COPY FROM the frame; the rows that were inserted. */
-static uint64
-copy_frame(PgbImportSource *source, uint32 frame, Relation relation)
+uint64
+pgb_import_frame(PgbImportSource *source, uint32 frame, Relation relation)
 {
 	ParseState *pstate = make_parsestate(NULL);
 	CopyFromState copy;
@@ -64,7 +63,7 @@ import_alone(const PgbImport *import, Relation relation)
 			if (frames->frames[frame].rows == 0)
 				continue;
 			CHECK_FOR_INTERRUPTS();
-			rows += copy_frame(source, frame, relation);
+			rows += pgb_import_frame(source, frame, relation);
 			MemoryContextReset(context);
 		}
 	}

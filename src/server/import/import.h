@@ -41,9 +41,14 @@ typedef struct PgbImport
  */
 extern uint64 pgb_import(const PgbImport *import);
 
-/* ---- import_source.c ---- */
-
+/*
+ * COPY FROM one frame into a relation that this process has opened; returns the rows that were
+ * inserted.  The source must be the selected one.
+ */
 typedef struct PgbImportSource PgbImportSource;
+extern uint64 pgb_import_frame(PgbImportSource *source, uint32 frame, Relation relation);
+
+/* ---- import_source.c ---- */
 
 /* Opens the file of the table; lives in the current memory context. */
 extern PgbImportSource *pgb_import_source_open(const PgbImport *import);

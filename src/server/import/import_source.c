@@ -35,7 +35,7 @@ refuse_lost_file(const PgbImport *import)
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("backup \"%s\" does not describe file \"%s\"", import->manifest->id,
 					import->table->file),
-			 errhint("Stage the table from another backup.")));
+			 errhint(PGB_HINT_DAMAGED)));
 }
 
 PgbImportSource *
@@ -126,5 +126,5 @@ pgb_import_frame_end(PgbImportSource *source, CopyFromState copy, uint64 rows)
 				 errmsg("frame %u of file \"%s\" of backup \"%s\" has %llu rows, but %llu were read",
 						source->frame, source->file->name, source->import->manifest->id,
 						(unsigned long long) description->rows, (unsigned long long) rows),
-				 errhint("Stage the table from another backup.")));
+				 errhint(PGB_HINT_DAMAGED)));
 }

@@ -25,12 +25,6 @@ extern PgbSubprocess *pgb_dump_start(PgbJobRef job, const PgbRunOptions *options
 extern PgbSubprocess *pgb_dump_globals_start(const char *file);
 
 /*
- * Raises ERRCODE_EXTERNAL_ROUTINE_EXCEPTION with the program's own words as the
- * detail, and a hint for the common causes, if it has ended without success.
- */
-extern void pgb_dump_check(PgbSubprocess *process, const char *program);
-
-/*
  * Ends pg_dump, if it runs, and the session of the server that serves it, and
  * waits until both are gone.  Raises nothing; NULL is fine.
  */

@@ -31,6 +31,7 @@
 #include "server/logical/export.h"
 #include "server/logical/plan.h"
 #include "server/logical/worker.h"
+#include "server/program.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/pmsignal.h"
@@ -196,13 +197,13 @@ attend_programs(void *arg)
 
 	if (export->dump != NULL && !export->dump_checked && pgb_subprocess_ended(export->dump))
 	{
-		pgb_dump_check(export->dump, "pg_dump");
+		pgb_program_check(export->dump, "pg_dump");
 		export->dump_checked = true;
 	}
 	if (export->globals != NULL && !export->globals_checked &&
 		pgb_subprocess_ended(export->globals))
 	{
-		pgb_dump_check(export->globals, "pg_dumpall");
+		pgb_program_check(export->globals, "pg_dumpall");
 		export->globals_checked = true;
 	}
 }

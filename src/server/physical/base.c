@@ -282,15 +282,16 @@ pgb_base_run(void *state)
 	report_damage(base);
 }
 
-const char *
-pgb_base_remark(void *state)
+void
+pgb_base_report(void *state, PgbJobResult *result)
 {
 	PgbBaseBackup *base = state;
 
 	if (base->copied->damaged_count == 0)
-		return NULL;
-	return psprintf("%llu damaged pages: the server's log names them",
-					(unsigned long long) base->copied->damaged_count);
+		return;
+	snprintf(result->message, sizeof(result->message),
+			 "%llu damaged pages", (unsigned long long) base->copied->damaged_count);
+	strlcpy(result->detail, "The server's log names them.", sizeof(result->detail));
 }
 
 void

@@ -16,6 +16,6 @@
 extern void *pgb_base_create(PgbJobRef job, char *request);
 extern void pgb_base_run(void *state);
 extern void pgb_base_cleanup(void *state);
-extern const char *pgb_base_remark(void *state);
+extern void pgb_base_report(void *state, PgbJobResult *result);
 
 #endif							/* PGB_BASE_H */

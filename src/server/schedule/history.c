@@ -19,6 +19,7 @@
 #include "io/json.h"
 #include "mb/pg_wchar.h"
 #include "server/encoding.h"
+#include "server/own_tables.h"
 #include "server/schedule/history.h"
 #include "server/task.h"
 #include "server/worker_session.h"
@@ -29,31 +30,14 @@
 /* A notification's payload has an end; the row has the whole text. */
 #define MAX_NOTIFY_MESSAGE	1000
 
-/*
- * Tables of these names must be the extension's own: others could be made by
- * whoever may create something in its schema, and we are a superuser.
- */
+const char *const pgb_history_tables[PGB_HISTORY_TABLES] = {
+	"pgbackup_schedule_rules", "pgbackup_runs"
+};
+
 char *
 pgb_history_schema(void)
 {
-	static const char *const query =
-		"SELECT pg_catalog.quote_ident(n.nspname)"
-		" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace"
-		" WHERE e.extname = 'pgbackup' AND 2 = (SELECT pg_catalog.count(*)"
-		" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_depend d ON d.objid = c.oid"
-		" WHERE c.relnamespace = n.oid AND c.relkind = 'r'"
-		" AND c.relname IN ('pgbackup_schedule_rules', 'pgbackup_runs')"
-		" AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0"
-		" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
-		" AND d.refobjid = e.oid AND d.deptype = 'e')";
-
-	if (RecoveryInProgress())
-		return NULL;
-	if (SPI_execute(query, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for the extension");
-	if (SPI_processed == 0)
-		return NULL;
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	return RecoveryInProgress() ? NULL : pgb_own_schema(pgb_history_tables, PGB_HISTORY_TABLES);
 }
 
 static Datum

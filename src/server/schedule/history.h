@@ -13,6 +13,10 @@
 #include "repo/manifest.h"
 #include "server/shmem.h"
 
+/* The extension's tables of schedules and runs. */
+#define PGB_HISTORY_TABLES	2
+extern const char *const pgb_history_tables[PGB_HISTORY_TABLES];
+
 /*
  * The schema of the extension, quoted, if this database has schedules and a history
  * that can be written; else NULL.  Call while connected to SPI.  Palloc'd.

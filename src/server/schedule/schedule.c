@@ -13,18 +13,17 @@
  */
 #include "port/port.h"
 
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "server/arguments.h"
 #include "server/encoding.h"
+#include "server/own_tables.h"
 #include "server/schedule/history.h"
 #include "server/schedule/rule.h"
 #include "server/task.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(pgbackup_schedule);
@@ -131,40 +130,17 @@ read_request(FunctionCallInfo fcinfo, Request *request)
 
 /* ---- the table ---- */
 
-typedef struct Writer
-{
-	Oid			user;
-	int			security_context;
-	int			guc_level;
-	char	   *schema;
-} Writer;
-
 static void
-begin_writing(Writer *writer, const char *function)
+begin_writing(PgbOwnTables *own, const char *function)
 {
 	PreventCommandDuringRecovery(function);
 	PreventCommandIfReadOnly(function);
-	GetUserIdAndSecContext(&writer->user, &writer->security_context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
-						   writer->security_context | SECURITY_LOCAL_USERID_CHANGE);
-	writer->guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	SPI_connect();
-	writer->schema = pgb_history_schema();
-	if (writer->schema == NULL)
+	pgb_own_tables_open(own, pgb_history_tables, PGB_HISTORY_TABLES);
+	if (own->schema == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("this database has no schedules"),
 				 errhint("Run ALTER EXTENSION pgbackup UPDATE.")));
-}
-
-static void
-end_writing(Writer *writer)
-{
-	SPI_finish();
-	AtEOXact_GUC(true, writer->guc_level);
-	SetUserIdAndSecContext(writer->user, writer->security_context);
 }
 
 static void
@@ -178,7 +154,7 @@ execute(const char *sql, int count, Oid *types, Datum *values)
 
 /* Is there one of that name?  Then the caller must be allowed to change it. */
 static bool
-find_rule(Writer *writer, const char *name)
+find_rule(PgbOwnTables *own, const char *name)
 {
 	Oid			types[] = {TEXTOID};
 	Datum		values[] = {CStringGetTextDatum(name)};
@@ -186,13 +162,13 @@ find_rule(Writer *writer, const char *name)
 	Oid			role;
 
 	execute(psprintf("SELECT role_name FROM %s.pgbackup_schedule_rules WHERE name = $1 FOR UPDATE",
-					 writer->schema), lengthof(types), types, values);
+					 own->schema), lengthof(types), types, values);
 	if (SPI_processed == 0)
 		return false;
 	role_name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	role = get_role_oid(role_name, true);
-	if (!superuser_arg(writer->user) &&
-		!(OidIsValid(role) && has_privs_of_role(writer->user, role)))
+	if (!superuser_arg(own->caller) &&
+		!(OidIsValid(role) && has_privs_of_role(own->caller, role)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for schedule \"%s\"", name),
@@ -202,7 +178,7 @@ find_rule(Writer *writer, const char *name)
 }
 
 static void
-write_rule(Writer *writer, const Request *request, bool exists)
+write_rule(PgbOwnTables *own, const Request *request, bool exists)
 {
 	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 	INT4OID, BOOLOID, TEXTOID, TIMESTAMPTZOID};
@@ -217,19 +193,19 @@ write_rule(Writer *writer, const Request *request, bool exists)
 	values[6] = CStringGetTextDatum(request->on_overlap);
 	values[7] = Int32GetDatum(request->retries);
 	values[8] = BoolGetDatum(request->enabled);
-	values[9] = CStringGetTextDatum(GetUserNameFromId(writer->user, false));
+	values[9] = CStringGetTextDatum(GetUserNameFromId(own->caller, false));
 	values[10] = TimestampTzGetDatum(request->next_run);
 	if (exists)
 		execute(psprintf("UPDATE %s.pgbackup_schedule_rules SET kind = $2, cron = $3, time_zone = $4,"
 						 " options = $5::pg_catalog.json, on_missed = $6, on_overlap = $7, retries = $8, enabled = $9,"
-						 " role_name = $10, next_run = $11, changed_at = pg_catalog.clock_timestamp() WHERE name = $1", writer->schema),
+						 " role_name = $10, next_run = $11, changed_at = pg_catalog.clock_timestamp() WHERE name = $1", own->schema),
 				lengthof(types), types, values);
 	else
 		execute(psprintf("INSERT INTO %s.pgbackup_schedule_rules"
 						 " (name, kind, cron, time_zone, options, on_missed, on_overlap, retries,"
 						 " enabled, role_name, next_run, changed_at)"
 						 " VALUES ($1, $2, $3, $4, $5::pg_catalog.json, $6, $7, $8, $9, $10, $11,"
-						 " pg_catalog.clock_timestamp())", writer->schema),
+						 " pg_catalog.clock_timestamp())", own->schema),
 				lengthof(types), types, values);
 }
 
@@ -237,20 +213,20 @@ Datum
 pgbackup_schedule(PG_FUNCTION_ARGS)
 {
 	Request		request;
-	Writer		writer;
+	PgbOwnTables own;
 	bool		exists;
 
 	pgb_shmem_require();
 	read_request(fcinfo, &request);
-	begin_writing(&writer, "pgbackup_schedule()");
-	exists = find_rule(&writer, request.name);
+	begin_writing(&own, "pgbackup_schedule()");
+	exists = find_rule(&own, request.name);
 	if (exists && !request.replace)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("schedule \"%s\" already exists", request.name),
 				 errhint("Use replace => true to change it.")));
-	write_rule(&writer, &request, exists);
-	end_writing(&writer);
+	write_rule(&own, &request, exists);
+	pgb_own_tables_close(&own);
 
 	if (!request.enabled)
 		PG_RETURN_NULL();
@@ -263,17 +239,17 @@ pgbackup_unschedule(PG_FUNCTION_ARGS)
 	Oid			types[] = {TEXTOID};
 	Datum		values[1];
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Writer		writer;
+	PgbOwnTables own;
 	bool		exists;
 
-	begin_writing(&writer, "pgbackup_unschedule()");
-	exists = find_rule(&writer, name);
+	begin_writing(&own, "pgbackup_unschedule()");
+	exists = find_rule(&own, name);
 	if (exists)
 	{
 		values[0] = CStringGetTextDatum(name);
-		execute(psprintf("DELETE FROM %s.pgbackup_schedule_rules WHERE name = $1", writer.schema),
+		execute(psprintf("DELETE FROM %s.pgbackup_schedule_rules WHERE name = $1", own.schema),
 				lengthof(types), types, values);
 	}
-	end_writing(&writer);
+	pgb_own_tables_close(&own);
 	PG_RETURN_BOOL(exists);
 }

@@ -20,6 +20,7 @@
 #include "funcapi.h"
 #include "server/arguments.h"
 #include "server/stage/stage.h"
+#include "server/stage/stage_record.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -92,7 +93,7 @@ stage_as_owner(PgbStage *stage)
 {
 	PgbStageIdentity caller;
 
-	pgb_stage_become_owner(stage, &caller);
+	pgb_stage_become(stage->owner, &caller);
 	pgb_stage_create_tables(stage);
 	pgb_stage_load_tables(stage);
 	pgb_stage_add_checks(stage);
@@ -125,6 +126,7 @@ stage_table(PgbStage *stage)
 	pgb_stage_open_schema(stage);
 	pgb_stage_names_init(stage);
 	stage_as_owner(stage);
+	pgb_stage_record(stage);
 	pgb_stage_note_left_out(stage);
 	pgb_stage_note_publications(stage);
 	AtEOXact_GUC(true, settings);

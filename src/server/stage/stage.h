@@ -17,6 +17,7 @@
  *	  stage_names.c    the new names
  *	  stage_run.c      statements run, and what may fail alone
  *	  stage_notes.c    what the caller is told at the end
+ *	  stage_record.h   where staged tables come from, for those who put them back
  *	  import.h         the rows
  *
  * src/server/stage/stage.h
@@ -111,6 +112,13 @@ extern char *pgb_stage_text(const PgbStage *stage, const char *text);
  */
 extern List *pgb_stage_parse(const PgbStage *stage, const char *text);
 
+/*
+ * Visits the entries that have a name and a schema, in the archive's order, each in a
+ * memory context of its own.
+ */
+typedef void (*PgbEntryVisitor) (void *arg, PgbTocEntry *entry);
+extern void pgb_stage_each_entry(const PgbStage *stage, PgbEntryVisitor visit, void *arg);
+
 /* The old name of a table for messages: schema.name, quoted where needed. */
 extern char *pgb_stage_old_name(const PgbTocEntry *entry);
 
@@ -156,6 +164,10 @@ extern PgbStagedTable *pgb_stage_table_of(const PgbStage *stage, const PgbTocEnt
 extern void pgb_stage_add_entry(PgbStage *stage, const PgbTocEntry *entry, PgbStagedTable *table);
 extern bool pgb_stage_is_ours(const PgbStage *stage, const PgbTocEntry *entry);
 
+extern bool pgb_entry_depends_on(const PgbTocEntry *entry, int dump_id);
+
+/* Is it the name of the relation that the entry defines? */
+extern bool pgb_is_entry_of(const RangeVar *relation, const PgbTocEntry *entry);
 
 /* ---- stage_role.c ---- */
 
@@ -178,10 +190,10 @@ typedef struct PgbStageIdentity
 } PgbStageIdentity;
 
 /*
- * From here on everything runs as the owner, in a security-restricted operation.
+ * From here on everything runs as this role, in a security-restricted operation.
  * The end of the (sub)transaction undoes it as well.
  */
-extern void pgb_stage_become_owner(const PgbStage *stage, PgbStageIdentity *caller);
+extern void pgb_stage_become(Oid role, PgbStageIdentity *caller);
 extern void pgb_stage_become_caller(const PgbStageIdentity *caller);
 
 /* ---- stage_entry.h: the steps, in their order ---- */
@@ -196,6 +208,20 @@ extern void pgb_stage_add_comments(PgbStage *stage);
 /* ---- stage_names.c ---- */
 
 extern void pgb_stage_names_init(PgbStage *stage);
+
+/* What has been staged, by its old name: an entry of stage->names. */
+typedef struct PgbNewName
+{
+	PgbOldName	old;			/* hash key */
+	NameData	name;
+	PgbStagedTable *table;		/* NULL for an index or a sequence */
+} PgbNewName;
+
+/*
+ * Of sessions that are about to give something this name in this schema, one has it to
+ * the end of its transaction; false if it is another one, and we do not wait.
+ */
+extern bool pgb_stage_lock_name(Oid schema, const char *name, bool wait);
 
 /*
  * A name that no relation and no type of the schema has, and that no other session
@@ -271,6 +297,10 @@ extern void pgb_stage_try_all(PgbStage *stage, int elevel, List *pieces);
 
 /* Remembers a NOTICE or WARNING for the end, when the caller's settings are back. */
 extern void pgb_stage_note(PgbStage *stage, int elevel, const char *format,...) pg_attribute_printf(3, 4);
+
+/* Adds to the last of them; NULL adds nothing. */
+extern void pgb_stage_note_detail(PgbStage *stage, const char *detail);
+extern void pgb_stage_note_hint(PgbStage *stage, const char *hint);
 
 /* Names what belongs to the tables and does not come along. */
 extern void pgb_stage_note_left_out(PgbStage *stage);

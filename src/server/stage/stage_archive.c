@@ -11,6 +11,7 @@
 
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "parser/parser.h"
 #include "server/encoding.h"
 #include "server/guc.h"
@@ -52,6 +53,28 @@ char *
 pgb_stage_old_name(const PgbTocEntry *entry)
 {
 	return quote_qualified_identifier(entry->schema_name, entry->tag);
+}
+
+void
+pgb_stage_each_entry(const PgbStage *stage, PgbEntryVisitor visit, void *arg)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup archive entry",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	for (int n = 0; n < stage->toc->count; n++)
+	{
+		PgbTocEntry *entry = &stage->toc->entries[n];
+
+		CHECK_FOR_INTERRUPTS();
+		if (entry->tag == NULL || entry->schema_name == NULL)
+			continue;
+		visit(arg, entry);
+		MemoryContextReset(context);
+	}
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 static int

@@ -55,30 +55,30 @@ find_handler(const PgbTocEntry *entry, Phase phase)
 	return NULL;
 }
 
+typedef struct Walk
+{
+	PgbStage   *stage;
+	Phase		phase;
+} Walk;
+
+static void
+visit_entry(void *arg, PgbTocEntry *entry)
+{
+	Walk	   *walk = arg;
+	PgbEntryHandler handler = find_handler(entry, walk->phase);
+
+	if (handler != NULL &&
+		(pgb_stage_table(walk->stage, entry->dump_id) != NULL || pgb_stage_is_ours(walk->stage, entry)))
+		handler(walk->stage, entry);
+}
+
 /* All entries that are ours and belong to a phase. */
 static void
 walk_archive(PgbStage *stage, Phase phase)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup staged entry",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
+	Walk		walk = {stage, phase};
 
-	for (int n = 0; n < stage->toc->count; n++)
-	{
-		PgbTocEntry *entry = &stage->toc->entries[n];
-		PgbEntryHandler handler = find_handler(entry, phase);
-
-		if (handler != NULL && entry->tag != NULL && entry->schema_name != NULL &&
-			(pgb_stage_table(stage, entry->dump_id) != NULL || pgb_stage_is_ours(stage, entry)))
-		{
-			CHECK_FOR_INTERRUPTS();
-			handler(stage, entry);
-			MemoryContextReset(context);
-		}
-	}
-
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	pgb_stage_each_entry(stage, visit_entry, &walk);
 }
 
 void

@@ -24,20 +24,13 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-typedef struct NewName
-{
-	PgbOldName	old;			/* hash key */
-	NameData	name;
-	PgbStagedTable *table;		/* NULL for an index or a sequence */
-} NewName;
-
 void
 pgb_stage_names_init(PgbStage *stage)
 {
 	HASHCTL		ctl;
 
 	ctl.keysize = sizeof(PgbOldName);
-	ctl.entrysize = sizeof(NewName);
+	ctl.entrysize = sizeof(PgbNewName);
 	ctl.hcxt = CurrentMemoryContext;
 	stage->names = hash_create("pgbackup staged names", 64, &ctl,
 							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -47,13 +40,13 @@ pgb_stage_names_init(PgbStage *stage)
  * No object has such a sub-identifier, hence this is ours alone.  Two names with the
  * same hash are taken for one, which does no harm.
  */
-static bool
-lock_name(const PgbStage *stage, const char *name, bool wait)
+bool
+pgb_stage_lock_name(Oid schema, const char *name, bool wait)
 {
 	LOCKTAG		tag;
 	uint32		hash = hash_bytes((const unsigned char *) name, strlen(name));
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, NamespaceRelationId, stage->schema_oid,
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, NamespaceRelationId, schema,
 					   1 + hash % PG_UINT16_MAX);
 	if (LockAcquire(&tag, ExclusiveLock, false, !wait) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
@@ -78,7 +71,7 @@ pgb_stage_free_name(const PgbStage *stage, const char *wanted)
 	/* without a label this only cuts it to the length of a name */
 	char	   *name = makeObjectName(wanted, NULL, NULL);
 
-	for (int n = 1; !lock_name(stage, name, false) || is_taken(stage, name); n++)
+	for (int n = 1; !pgb_stage_lock_name(stage->schema_oid, name, false) || is_taken(stage, name); n++)
 	{
 		char		label[12];
 
@@ -102,7 +95,7 @@ pgb_stage_table_name(const PgbStage *stage, const PgbStagedTable *table)
 				name = pstrdup(as_name);
 
 			/* of two sessions one waits, and then finds the other's table */
-			(void) lock_name(stage, name, true);
+			(void) pgb_stage_lock_name(stage->schema_oid, name, true);
 			if (is_taken(stage, name))
 				ereport(ERROR,
 						(errcode(ERRCODE_DUPLICATE_TABLE),
@@ -125,7 +118,7 @@ pgb_stage_add_name(PgbStage *stage, const char *old_schema, const char *old_name
 				   const char *name, PgbStagedTable *table)
 {
 	PgbOldName	key = pgb_old_name(old_schema, old_name);
-	NewName    *entry = hash_search(stage->names, &key, HASH_ENTER, NULL);
+	PgbNewName *entry = hash_search(stage->names, &key, HASH_ENTER, NULL);
 
 	namestrcpy(&entry->name, name);
 	entry->table = table;
@@ -136,7 +129,7 @@ pgb_stage_new_name(const PgbStage *stage, const char *old_schema, const char *ol
 				   PgbStagedTable **table)
 {
 	PgbOldName	key = pgb_old_name(old_schema, old_name);
-	NewName    *entry = hash_search(stage->names, &key, HASH_FIND, NULL);
+	PgbNewName *entry = hash_search(stage->names, &key, HASH_FIND, NULL);
 
 	if (entry == NULL)
 		return NULL;

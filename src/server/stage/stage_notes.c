@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * stage_notes.c
- *	  What the caller is told at the end of a staging.
+ *	  What the caller is told at the end.
  *
  * While it runs, the settings are not the caller's: NOTICEs of the statements
  * themselves are hidden, and ours wait here.
@@ -23,6 +23,8 @@ typedef struct Note
 {
 	int			elevel;
 	char	   *text;
+	char	   *detail;			/* or NULL */
+	char	   *hint;			/* or NULL */
 } Note;
 
 /* Names that are spelled out for each kind of what is left out. */
@@ -54,7 +56,7 @@ void
 pgb_stage_note(PgbStage *stage, int elevel, const char *format,...)
 {
 	MemoryContext old = MemoryContextSwitchTo(stage->context);
-	Note	   *note = palloc(sizeof(Note));
+	Note	   *note = palloc0(sizeof(Note));
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -75,6 +77,24 @@ pgb_stage_note(PgbStage *stage, int elevel, const char *format,...)
 	note->text = text.data;
 	stage->notes = lappend(stage->notes, note);
 	MemoryContextSwitchTo(old);
+}
+
+void
+pgb_stage_note_detail(PgbStage *stage, const char *detail)
+{
+	Note	   *note = llast(stage->notes);
+
+	if (detail != NULL)
+		note->detail = MemoryContextStrdup(stage->context, detail);
+}
+
+void
+pgb_stage_note_hint(PgbStage *stage, const char *hint)
+{
+	Note	   *note = llast(stage->notes);
+
+	if (hint != NULL)
+		note->hint = MemoryContextStrdup(stage->context, hint);
 }
 
 void
@@ -205,6 +225,9 @@ pgb_stage_report(PgbStage *stage)
 	{
 		const Note *note = lfirst(lc);
 
-		ereport(note->elevel, (errmsg_internal("%s", note->text)));
+		ereport(note->elevel,
+				(errmsg_internal("%s", note->text),
+				 note->detail != NULL ? errdetail_internal("%s", note->detail) : 0,
+				 note->hint != NULL ? errhint("%s", note->hint) : 0));
 	}
 }

@@ -57,8 +57,8 @@ pgb_stage_is_ours(const PgbStage *stage, const PgbTocEntry *entry)
 	return false;
 }
 
-static bool
-depends_on(const PgbTocEntry *entry, int dump_id)
+bool
+pgb_entry_depends_on(const PgbTocEntry *entry, int dump_id)
 {
 	for (int n = 0; n < entry->ndependencies; n++)
 		if (entry->dependencies[n] == dump_id)
@@ -66,8 +66,8 @@ depends_on(const PgbTocEntry *entry, int dump_id)
 	return false;
 }
 
-static bool
-is_relation(const RangeVar *relation, const PgbTocEntry *entry)
+bool
+pgb_is_entry_of(const RangeVar *relation, const PgbTocEntry *entry)
 {
 	return relation->schemaname != NULL &&
 		strcmp(relation->schemaname, entry->schema_name) == 0 &&
@@ -152,7 +152,7 @@ attached_to(const PgbStage *stage, const PgbTocEntry *attach, const PgbTocEntry 
 	if (command == NULL)
 		return NULL;
 	partition = castNode(PartitionCmd, command->def)->name;
-	if (partition->schemaname == NULL || !is_relation(alter->relation, parent))
+	if (partition->schemaname == NULL || !pgb_is_entry_of(alter->relation, parent))
 		return NULL;
 	return partition;
 }
@@ -168,7 +168,7 @@ plan_partitions(PgbStage *stage, PgbStagedTable *parent)
 		RangeVar   *partition;
 
 		if (!pgb_stage_is(attach, "TABLE ATTACH") ||
-			!depends_on(attach, parent->entry->dump_id))
+			!pgb_entry_depends_on(attach, parent->entry->dump_id))
 			continue;
 
 		partition = attached_to(stage, attach, parent->entry);
@@ -202,11 +202,11 @@ note_children(PgbStage *stage, const PgbStagedTable *parent)
 		PgbTocEntry *entry = &stage->toc->entries[n];
 		ListCell   *lc;
 
-		if (!pgb_stage_is(entry, "TABLE") || !depends_on(entry, parent->entry->dump_id))
+		if (!pgb_stage_is(entry, "TABLE") || !pgb_entry_depends_on(entry, parent->entry->dump_id))
 			continue;
 		foreach(lc, parse_definition(stage, entry)->inhRelations)
 		{
-			if (is_relation(lfirst_node(RangeVar, lc), parent->entry))
+			if (pgb_is_entry_of(lfirst_node(RangeVar, lc), parent->entry))
 				appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
 								 pgb_stage_old_name(entry));
 		}

@@ -238,10 +238,10 @@ pgb_stage_set_settings(const PgbStage *stage)
 }
 
 void
-pgb_stage_become_owner(const PgbStage *stage, PgbStageIdentity *caller)
+pgb_stage_become(Oid role, PgbStageIdentity *caller)
 {
 	GetUserIdAndSecContext(&caller->user, &caller->security_context);
-	SetUserIdAndSecContext(stage->owner,
+	SetUserIdAndSecContext(role,
 						   caller->security_context | SECURITY_RESTRICTED_OPERATION);
 }
 

@@ -1,0 +1,93 @@
+/*-------------------------------------------------------------------------
+ *
+ * promote.c
+ *	  pgbackup_promote_table: a staged table put back.
+ *
+ * All of it belongs to the caller's transaction.  What can take long on the table alone
+ * (indexes that were not staged) comes before any other table is locked; foreign
+ * keys, which read others, come last but for what takes no time.
+ *
+ * src/server/promote/promote.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "server/promote/promote.h"
+#include "tcop/utility.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(pgbackup_promote_table);
+
+static void
+error_context(void *arg)
+{
+	const PgbPromote *promote = arg;
+
+	errcontext("putting back table \"%s\" from backup \"%s\"",
+			   promote->stage->request.relation, promote->stage->request.backup);
+}
+
+static void
+promote_table(PgbPromote *promote)
+{
+	ErrorContextCallback callback;
+	int			settings;
+
+	pgb_promote_take(promote);
+
+	callback.callback = error_context;
+	callback.arg = promote;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	pgb_promote_open_archive(promote);
+	settings = pgb_stage_set_settings(promote->stage);
+
+	pgb_promote_check_names(promote);
+	pgb_promote_move(promote);
+	pgb_promote_set_owners(promote);
+	pgb_promote_complete_tables(promote);
+
+	pgb_promote_lock_others(promote);
+	pgb_promote_join_tree(promote);
+	pgb_promote_add_objects(promote);
+	pgb_promote_add_grants(promote);
+	pgb_promote_add_foreign_keys(promote);
+	pgb_promote_finish(promote);
+	pgb_promote_note_lost(promote);
+
+	AtEOXact_GUC(true, settings);
+	error_context_stack = callback.previous;
+
+	pgb_stage_report(promote->stage);
+}
+
+Datum
+pgbackup_promote_table(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	MemoryContext context;
+	PgbPromote *promote;
+
+	PreventCommandIfReadOnly("pgbackup_promote_table()");
+	PreventCommandIfParallelMode("pgbackup_promote_table()");
+
+	/* files of the repository are closed with it, also after an error */
+	context = AllocSetContextCreate(caller_context, "pgbackup promotion", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+
+	promote = palloc0(sizeof(PgbPromote));
+	promote->stage = palloc0(sizeof(PgbStage));
+	promote->stage->context = context;
+	promote->staged = PG_GETARG_OID(0);
+	promote->caller = GetUserId();
+	promote_table(promote);
+
+	MemoryContextSwitchTo(caller_context);
+	MemoryContextDelete(context);
+	PG_RETURN_OID(PG_GETARG_OID(0));
+}

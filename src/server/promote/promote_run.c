@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ *
+ * promote_run.c
+ *	  As whom the statements of a promotion run, and what the caller is told of
+ *	  those that fail.
+ *
+ * What can run code that users have written (a CHECK, a cast, a partition's bounds) runs as the
+ * role to which the table belongs, as it does in staging.
+ *
+ * src/server/promote/promote_run.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "server/promote/promote_entry.h"
+
+static ErrorData *
+try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece)
+{
+	PgbStageIdentity caller;
+	ErrorData  *error;
+
+	pgb_stage_become(role, &caller);
+	if (actor == PGB_AS_ROLE_UNFORCED)
+		SetUserIdAndSecContext(role, caller.security_context | SECURITY_RESTRICTED_OPERATION |
+							   SECURITY_NOFORCE_RLS);
+	error = pgb_stage_try(piece);
+	pgb_stage_become_caller(&caller);
+	return error;
+}
+
+ErrorData *
+pgb_promote_try(const PgbPromote *promote, Oid role, PgbPromoteActor actor, const PgbPiece *piece)
+{
+	ErrorData  *error = try_as(role, actor, piece);
+
+	if (error != NULL && error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE &&
+		actor == PGB_AS_ROLE_OR_CALLER && superuser_arg(promote->caller))
+		error = try_as(promote->caller, PGB_AS_ROLE, piece);
+	return error;
+}
+
+/* "The message.  Its detail" */
+static char *
+error_text(const ErrorData *error)
+{
+	char	   *text = psprintf("%c%s", pg_toupper((unsigned char) error->message[0]),
+								error->message + 1);
+
+	return error->detail == NULL ? psprintf("%s.", text) : psprintf("%s.  %s", text, error->detail);
+}
+
+void
+pgb_promote_warn(PgbPromote *promote, const char *text, const ErrorData *error, const char *hint)
+{
+	pgb_stage_note(promote->stage, WARNING, "%s", text);
+	if (error != NULL)
+		pgb_stage_note_detail(promote->stage, error_text(error));
+	pgb_stage_note_hint(promote->stage, hint);
+}
+
+bool
+pgb_promote_try_or_warn(PgbPromote *promote, Oid role, PgbPromoteActor actor, const PgbPiece *piece)
+{
+	ErrorData  *error = pgb_promote_try(promote, role, actor, piece);
+
+	if (error == NULL)
+		return true;
+	pgb_promote_warn(promote, psprintf("%s is not put back", piece->title), error, NULL);
+	return false;
+}
+
+void
+pgb_promote_run(const PgbPromote *promote, Oid role, PgbPromoteActor actor, const PgbPiece *piece,
+				const char *hint)
+{
+	ErrorData  *error = pgb_promote_try(promote, role, actor, piece);
+
+	if (error == NULL)
+		return;
+	if (error->hint == NULL && hint != NULL)
+		error->hint = pstrdup(hint);
+	ReThrowError(error);
+}
+
+PgbPiece *
+pgb_promote_alter(char *title, char *schema, char *name, AlterTableCmd *command)
+{
+	AlterTableStmt *alter = makeNode(AlterTableStmt);
+
+	alter->relation = makeRangeVar(schema, name, -1);
+	alter->cmds = list_make1(command);
+	alter->objtype = OBJECT_TABLE;
+	return pgb_piece(title, list_make1(alter), "");
+}

@@ -1,0 +1,354 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_crew.c
+ *	  Data workers of a restore, as the job sees them.
+ *
+ * They are connected to another database than the job, so that they are no parallel
+ * workers of it.  With fewer workers than asked for it takes longer; when there is
+ * none to be had the job waits for one.
+ *
+ * src/server/restore/restore_crew.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "server/restore/restore.h"
+#include "storage/ipc.h"
+
+struct PgbRestoreCrew
+{
+	dsm_segment *segment;
+	PgbRestoreShared *shared;
+	int			count;			/* of workers that were started and not yet seen to end */
+	BackgroundWorkerHandle **handles;
+};
+
+/* ---- what there is to load ---- */
+
+/*
+ * The configuration table of an extension has come with the extension, complete with its
+ * foreign keys: their rows are loaded one table after the other, in the order of the archive,
+ * which pg_dump has chosen for that.  The archive does not create such a table itself.
+ */
+static bool
+is_configuration(const PgbToc *toc, const PgbTocEntry *entry)
+{
+	if (strcmp(entry->desc, PGB_DESC_TABLE_DATA) != 0)
+		return false;
+	for (int i = 0; i < entry->ndependencies; i++)
+	{
+		if (pgb_toc_by_dump_id(toc, entry->dependencies[i]) != NULL)
+			return false;
+	}
+	return true;
+}
+
+static uint32
+units_of(const PgbRestore *restore, const PgbTocEntry *entry)
+{
+	const PgbTable *table;
+	const PgbStoredFile *file;
+
+	if (strcmp(entry->desc, PGB_DESC_LARGE_OBJECTS) == 0)
+		return 0;
+	table = pgb_manifest_table_by_dump_id(restore->manifest, entry->dump_id);
+	file = table == NULL ? NULL : pgb_manifest_file(restore->manifest, table->file);
+	if (file == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the rows of table \"%s\" are not in backup \"%s\"", entry->tag,
+						restore->manifest->id),
+				 errhint(PGB_HINT_DAMAGED)));
+	return file->frames.count;
+}
+
+static bool
+is_item(const PgbTocEntry *entry)
+{
+	return entry->file_name != NULL &&
+		(strcmp(entry->desc, PGB_DESC_TABLE_DATA) == 0 ||
+		 strcmp(entry->desc, PGB_DESC_LARGE_OBJECTS) == 0);
+}
+
+static int
+count_items(const PgbToc *toc)
+{
+	int			count = 0;
+
+	for (int i = 0; i < toc->count; i++)
+		count += is_item(&toc->entries[i]) ? 1 : 0;
+	return count;
+}
+
+/* The chain first, then those with the most to do; of large objects nobody knows how many. */
+static int
+compare_items(const void *a, const void *b)
+{
+	const PgbRestoreItem *left = a;
+	const PgbRestoreItem *right = b;
+
+	if (left->in_chain != right->in_chain)
+		return left->in_chain ? -1 : 1;
+	if (!left->in_chain && left->units != right->units)
+		return left->units > right->units ? -1 : 1;
+	return left->place < right->place ? -1 : left->place > right->place;
+}
+
+static void
+fill_items(const PgbRestore *restore, PgbRestoreShared *shared)
+{
+	for (int i = 0; i < restore->toc->count; i++)
+	{
+		const PgbTocEntry *entry = &restore->toc->entries[i];
+		PgbRestoreItem *item = &shared->items[shared->count];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!is_item(entry))
+			continue;
+		shared->count++;
+		item->dump_id = entry->dump_id;
+		item->place = i;
+		item->in_chain = is_configuration(restore->toc, entry);
+		item->units = units_of(restore, entry);
+		pg_atomic_init_u32(&item->next_unit, 0);
+		pg_atomic_init_u32(&item->units_done, 0);
+		pg_atomic_init_u64(&item->rows, 0);
+	}
+	qsort(shared->items, shared->count, sizeof(PgbRestoreItem), compare_items);
+}
+
+/* ---- the crew ---- */
+
+static PgbRestoreShared *
+create_crew(PgbRestore *restore, PgbRestoreWork work, int items)
+{
+	PgbRestoreCrew *crew = palloc0(sizeof(PgbRestoreCrew));
+	PgbRestoreShared *shared;
+	Size		size = add_size(offsetof(PgbRestoreShared, items),
+								mul_size(items, sizeof(PgbRestoreItem)));
+
+	crew->handles = palloc0(restore->request.jobs * sizeof(BackgroundWorkerHandle *));
+	restore->crew = crew;
+	crew->segment = dsm_create(size, 0);
+	dsm_pin_mapping(crew->segment);
+	crew->shared = shared = dsm_segment_address(crew->segment);
+	memset(shared, 0, size);
+	shared->work = work;
+	shared->job = restore->job;
+	shared->database = restore->database;
+	shared->encoding = restore->encoding;
+	strlcpy(shared->backup, restore->manifest->id, PGB_ID_SIZE);
+	pg_atomic_init_u32(&shared->has_error, 0);
+	pg_atomic_init_u32(&shared->is_failed, 0);
+	pg_atomic_init_u32(&shared->workers_done, 0);
+	pg_atomic_init_u32(&shared->next_table, 0);
+	pg_atomic_init_u32(&shared->chain_taken, 0);
+	pg_atomic_init_u32(&shared->not_analyzed, 0);
+	pg_atomic_init_u32(&shared->disabled_schedules, 0);
+	return shared;
+}
+
+static bool
+start_worker(PgbRestoreCrew *crew)
+{
+	BackgroundWorker worker;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(worker.bgw_library_name, "pgbackup", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "pgb_restore_worker_main", sizeof(worker.bgw_function_name));
+	strlcpy(worker.bgw_name, "pgbackup data worker", sizeof(worker.bgw_name));
+	strlcpy(worker.bgw_type, "pgbackup data worker", sizeof(worker.bgw_type));
+	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(crew->segment));
+	worker.bgw_notify_pid = MyProcPid;
+	if (!RegisterDynamicBackgroundWorker(&worker, &crew->handles[crew->count]))
+		return false;
+	crew->count++;
+	return true;
+}
+
+static void
+start_workers(PgbRestore *restore, PgbPhase phase, int wanted)
+{
+	PgbRestoreCrew *crew = restore->crew;
+
+	while (crew->count < wanted && start_worker(crew))
+		;
+	if (crew->count < wanted)
+		ereport(LOG,
+				(errmsg("%d of %d data workers could be started for the restore", crew->count, wanted),
+				 errhint("Raise max_worker_processes.")));
+	if (crew->count > 0)
+		return;
+
+	pgb_job_set_phase(restore->job, PGB_PHASE_WAITING);
+	while (!start_worker(crew))
+		pgb_restore_nap(PGINVALID_SOCKET);
+	pgb_job_set_phase(restore->job, phase);
+}
+
+static void
+raise_error(const PgbRestoreShared *shared)
+{
+	const PgbJobResult *error = &shared->error;
+
+	ereport(ERROR,
+			(errcode(error->sqlerrcode),
+			 errmsg_internal("%s", error->message),
+			 error->detail[0] != '\0' ? errdetail_internal("%s", error->detail) : 0,
+			 error->hint[0] != '\0' ? errhint("%s", error->hint) : 0));
+}
+
+static bool
+has_ended(BackgroundWorkerHandle *handle)
+{
+	pid_t		pid;
+
+	return GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED;
+}
+
+/* Takes those that have ended out of the crew. */
+static void
+reap_workers(PgbRestoreCrew *crew)
+{
+	for (int i = crew->count - 1; i >= 0; i--)
+	{
+		if (!has_ended(crew->handles[i]))
+			continue;
+		pfree(crew->handles[i]);
+		crew->handles[i] = crew->handles[--crew->count];
+	}
+}
+
+/* Until all workers have ended: well, or the first that did not raises. */
+static void
+run_workers(PgbRestore *restore, PgbPhase phase, int wanted)
+{
+	PgbRestoreCrew *crew = restore->crew;
+	PgbRestoreShared *shared = crew->shared;
+	int			started;
+
+	pg_atomic_write_u32(&shared->workers_done, 0);
+	start_workers(restore, phase, wanted);
+	started = crew->count;
+	for (;;)
+	{
+		int			ended;
+
+		reap_workers(crew);
+		ended = started - crew->count;
+		pg_memory_barrier();
+		if (pg_atomic_read_u32(&shared->is_failed))
+			raise_error(shared);
+		if (pg_atomic_read_u32(&shared->workers_done) < ended)
+			ereport(ERROR,
+					(errcode(ERRCODE_ADMIN_SHUTDOWN),
+					 errmsg("a data worker of the restore was terminated"),
+					 errdetail("It was told to stop, or could not connect to the database."),
+					 errhint("The server's log tells why. Restore the database again.")));
+		if (crew->count == 0)
+			break;
+		pgb_restore_nap(PGINVALID_SOCKET);
+	}
+}
+
+void
+pgb_restore_crew_stop(PgbRestoreCrew *crew)
+{
+	if (crew == NULL)
+		return;
+	for (int i = 0; i < crew->count; i++)
+		TerminateBackgroundWorker(crew->handles[i]);
+	for (int i = 0; i < crew->count; i++)
+		(void) WaitForBackgroundWorkerShutdown(crew->handles[i]);
+	crew->count = 0;
+	if (crew->segment != NULL)
+		dsm_detach(crew->segment);
+	crew->segment = NULL;
+}
+
+static void
+dismiss_crew(PgbRestore *restore)
+{
+	pgb_restore_crew_stop(restore->crew);
+	restore->crew = NULL;
+}
+
+/* ---- the work ---- */
+
+/* No more workers than there is to do. */
+static int
+useful_workers(const PgbRestoreShared *shared, int jobs)
+{
+	uint64		units = 0;
+
+	for (int i = 0; i < shared->count; i++)
+		units += shared->items[i].units == 0 ? jobs : shared->items[i].units;
+	return (int) Min(units, jobs);
+}
+
+static void
+check_item(PgbRestore *restore, PgbRestoreItem *item)
+{
+	const PgbTable *table = pgb_manifest_table_by_dump_id(restore->manifest, item->dump_id);
+	uint64		rows = pg_atomic_read_u64(&item->rows);
+
+	if (pg_atomic_read_u32(&item->units_done) != item->units)
+		elog(ERROR, "entry %d of the backup was not loaded completely", item->dump_id);
+	if (table == NULL)
+		return;					/* large objects */
+	if (table->row_count != PGB_ROWS_UNKNOWN && rows != table->row_count)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("table \"%s.%s\" has %llu rows in backup \"%s\", but %llu were loaded",
+						table->schema_name, table->table_name,
+						(unsigned long long) table->row_count, restore->manifest->id,
+						(unsigned long long) rows),
+				 errhint(PGB_HINT_DAMAGED)));
+	restore->rows += rows;
+}
+
+static void
+remark_schedules(PgbRestore *restore, uint32 count)
+{
+	if (count > 0)
+		pgb_restore_remark(restore, "Schedules of backups that were enabled: %u. They are disabled in the new database; enable them there with UPDATE pgbackup_schedule_rules SET enabled = true.",
+						   count);
+}
+
+void
+pgb_restore_load(PgbRestore *restore)
+{
+	PgbRestoreShared *shared;
+	int			count = count_items(restore->toc);
+
+	pgb_job_set_phase(restore->job, PGB_PHASE_LOADING);
+	if (count == 0)
+		return;
+	shared = create_crew(restore, PGB_RESTORE_LOAD, count);
+	fill_items(restore, shared);
+	run_workers(restore, PGB_PHASE_LOADING, useful_workers(shared, restore->request.jobs));
+	for (int i = 0; i < count; i++)
+		check_item(restore, &shared->items[i]);
+	remark_schedules(restore, pg_atomic_read_u32(&shared->disabled_schedules));
+	dismiss_crew(restore);
+}
+
+void
+pgb_restore_analyze(PgbRestore *restore)
+{
+	PgbRestoreShared *shared = create_crew(restore, PGB_RESTORE_ANALYZE, 0);
+	uint32		failures;
+
+	run_workers(restore, PGB_PHASE_ANALYZING, restore->request.jobs);
+	failures = pg_atomic_read_u32(&shared->not_analyzed);
+	if (failures > 0)
+		pgb_restore_remark(restore, "Tables that could not be analyzed: %u. The server's log tells why.",
+						   failures);
+	dismiss_crew(restore);
+}

@@ -1,0 +1,279 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_incomplete.c
+ *	  A database that is not complete: how it can be told, and how it goes.
+ *
+ * It is called <name>_pgbackup_incomplete, says in its comment what it is, and admits
+ * superusers only.  The job holds a lock which tells others that it is alive: what
+ * has the marks but not the lock was left by a crash, and the next restore drops
+ * it.
+ *
+ * src/server/restore/restore_incomplete.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_subscription.h"
+#include "commands/comment.h"
+#include "commands/dbcommands.h"
+#include "commands/seclabel.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "replication/origin.h"
+#include "server/restore/restore.h"
+#include "server/worker_session.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/fmgroids.h"
+
+#define SUFFIX				"_pgbackup_incomplete"
+#define MARK				"pgbackup: incomplete restore"
+
+/* The lock of a live restore: a part of the database's own lock that nothing else uses. */
+#define LOCK_PART			1
+
+/* A drop that is cancelled is tried again, so often. */
+#define DROP_ATTEMPTS		5
+
+/* ---- how it can be told ---- */
+
+char *
+pgb_incomplete_name(const char *name)
+{
+	int			length = pg_mbcliplen(name, strlen(name), NAMEDATALEN - (int) sizeof(SUFFIX));
+
+	return psprintf("%.*s%s", length, name, SUFFIX);
+}
+
+static void
+set_lock_tag(LOCKTAG *tag, Oid database)
+{
+	SET_LOCKTAG_OBJECT(*tag, InvalidOid, DatabaseRelationId, database, LOCK_PART);
+}
+
+/* For as long as this process lives, or until unlock; false: another one has it. */
+static bool
+lock_restore(Oid database)
+{
+	LOCKTAG		tag;
+
+	set_lock_tag(&tag, database);
+	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static void
+unlock_restore(Oid database)
+{
+	LOCKTAG		tag;
+
+	set_lock_tag(&tag, database);
+	LockRelease(&tag, ExclusiveLock, true);
+}
+
+void
+pgb_incomplete_mark(const PgbRestore *restore)
+{
+	if (!lock_restore(restore->database))
+		elog(ERROR, "somebody has locked database \"%s\"", restore->working_name);
+	CreateSharedComments(restore->database, DatabaseRelationId,
+						 psprintf(MARK " of backup %s as database \"%s\"",
+								  restore->manifest->id, restore->request.new_database));
+}
+
+void
+pgb_incomplete_unmark(const PgbRestore *restore)
+{
+	CreateSharedComments(restore->database, DatabaseRelationId, NULL);
+}
+
+/* ---- dropped ---- */
+
+/*
+ * A database that has subscriptions cannot be dropped, and they can be dropped only
+ * from within.  pg_restore has made them without a connection, so that there are
+ * no slots and no workers: nothing but rows in catalogs.
+ */
+static void
+drop_subscriptions(Oid database)
+{
+	Relation	rel = table_open(SubscriptionRelationId, RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_subscription_subdbid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(database));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			oid = ((Form_pg_subscription) GETSTRUCT(tuple))->oid;
+
+		CatalogTupleDelete(rel, &tuple->t_self);
+		deleteSharedDependencyRecordsFor(SubscriptionRelationId, oid, 0);
+		DeleteSharedComments(oid, SubscriptionRelationId);
+		DeleteSharedSecurityLabel(oid, SubscriptionRelationId);
+		replorigin_drop_by_name(psprintf("pg_%u", oid), true, false);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+static void
+drop_database(Oid database, const char *name)
+{
+	DropdbStmt *drop = makeNode(DropdbStmt);
+
+	drop_subscriptions(database);
+	drop->dbname = unconstify(char *, name);
+	drop->missing_ok = true;
+	drop->options = list_make1(makeDefElem("force", NULL, -1));
+	pgb_restore_execute((Node *) drop, true);
+}
+
+/* ---- what a crash has left ---- */
+
+/* The databases that have all marks; some may be those of restores that are alive. */
+static List *
+marked_databases(List **names)
+{
+	static const char *const query =
+		"SELECT oid, datname FROM pg_catalog.pg_database"
+		" WHERE pg_catalog.right(datname::pg_catalog.text, pg_catalog.length('" SUFFIX "'))"
+		" OPERATOR(pg_catalog.=) '" SUFFIX "'"
+		" AND datconnlimit OPERATOR(pg_catalog.=) 0"
+		" AND pg_catalog.starts_with(pg_catalog.shobj_description(oid, 'pg_database'), '" MARK "')";
+	MemoryContext context = CurrentMemoryContext;
+	List	   *oids = NIL;
+
+	*names = NIL;
+	SPI_connect();
+	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for databases of earlier restores");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		HeapTuple	row = SPI_tuptable->vals[i];
+		Datum		oid = SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull);
+		char	   *name = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		oids = lappend_oid(oids, DatumGetObjectId(oid));
+		*names = lappend(*names, pstrdup(name));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return oids;
+}
+
+/* One that cannot be dropped is in nobody's way. */
+static void
+drop_leftover(Oid oid, const char *name)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (!lock_restore(oid))
+		return;
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		drop_database(oid, name);
+		CommitTransactionCommand();
+		ereport(LOG,
+				(errmsg("dropped database \"%s\", which an earlier restore has left", name)));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = pgb_worker_recover(context);
+
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		pgb_worker_log(error, "dropping the database of an earlier restore");
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	unlock_restore(oid);
+}
+
+void
+pgb_incomplete_drop_leftovers(PgbRestore *restore)
+{
+	List	   *oids;
+	List	   *names;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	pgb_restore_begin(restore);
+	oids = marked_databases(&names);
+	pgb_restore_commit(restore);
+	forboth(lc, oids, lc2, names)
+		drop_leftover(lfirst_oid(lc), lfirst(lc2));
+}
+
+/* ---- after a failure ---- */
+
+static void
+keep_database(PgbRestore *restore)
+{
+	CreateSharedComments(restore->database, DatabaseRelationId,
+						 psprintf("pgbackup: kept, a restore of backup %s as database \"%s\" that failed",
+								  restore->manifest->id, restore->request.new_database));
+}
+
+/* Returns false if it was cancelled. */
+static bool
+try_to_abandon(PgbRestore *restore)
+{
+	volatile bool cancelled = false;
+
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		if (restore->request.keep_partial)
+			keep_database(restore);
+		else
+			drop_database(restore->database, restore->working_name);
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = pgb_worker_recover(restore->context);
+
+		/* the next restore drops it; the message says why this one could not */
+		cancelled = error->sqlerrcode == ERRCODE_QUERY_CANCELED;
+		pgb_worker_log(error, "dropping an incomplete database");
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(restore->context);
+	return !cancelled;
+}
+
+/*
+ * DROP DATABASE waits until every process, this one included, has taken note: that is
+ * an interrupt.  Who cancels twice must not get a database for it.
+ */
+void
+pgb_incomplete_abandon(PgbRestore *restore)
+{
+	uint32		holdoff = InterruptHoldoffCount;
+
+	if (restore->complete || !OidIsValid(restore->database))
+		return;
+	InterruptHoldoffCount = 0;
+	for (int i = 0; i < DROP_ATTEMPTS; i++)
+	{
+		if (try_to_abandon(restore))
+			break;
+	}
+	InterruptHoldoffCount = holdoff;
+	restore->database = InvalidOid;
+}

@@ -1,0 +1,476 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_worker.c
+ *	  A data worker of a restore: loads rows, analyzes.
+ *
+ * It is an ordinary background worker, connected to the new database.  All workers
+ * go through the items in the same order, and take frames of each until there are
+ * none left.  A frame is a transaction: nobody uses the database before it is
+ * complete, and one that is not is dropped as a whole.
+ *
+ * src/server/restore/restore_worker.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include <signal.h>
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "server/encoding.h"
+#include "server/guc.h"
+#include "server/import/import.h"
+#include "server/restore/restore.h"
+#include "server/worker_session.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#define SCHEDULE_RULES		"pgbackup_schedule_rules"
+
+typedef struct Worker
+{
+	MemoryContext context;		/* as long as the worker */
+	PgbRestoreShared *shared;
+	PgbRepository *repository;
+	PgbManifest *manifest;
+	PgbToc	   *toc;
+	char	   *place;			/* what it is at, as a sentence for the detail of an error; or NULL */
+} Worker;
+
+static void
+begin(void)
+{
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+commit(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* ---- a frame ---- */
+
+/* A table that is being loaded. */
+typedef struct Load
+{
+	PgbImport	import;
+	PgbImportSource *source;
+	RangeVar   *target;			/* a table, or the root of its partitions */
+	char	   *name;			/* for people */
+} Load;
+
+/*
+ * Checks and generated columns may call functions of the table's owner: they run
+ * as the owner, and can do no harm to a superuser.
+ */
+static uint64
+load_as_owner(const Load *load, uint32 frame, Relation relation)
+{
+	Oid			user;
+	int			context;
+	int			settings = NewGUCNestLevel();
+	uint64		rows;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(relation->rd_rel->relowner, context | SECURITY_RESTRICTED_OPERATION);
+	rows = pgb_import_frame(load->source, frame, relation);
+	SetUserIdAndSecContext(user, context);
+	AtEOXact_GUC(false, settings);
+	return rows;
+}
+
+static bool
+has_schedules(Relation relation)
+{
+	Oid			extension;
+
+	if (strcmp(RelationGetRelationName(relation), SCHEDULE_RULES) != 0)
+		return false;
+	extension = getExtensionOfObject(RelationRelationId, RelationGetRelid(relation));
+	return OidIsValid(extension) && extension == get_extension_oid("pgbackup", true);
+}
+
+/*
+ * A copy of a database must not begin to make backups by itself.  In the transaction that
+ * loads them, or the launcher would see schedules that are due.
+ */
+static void
+disable_schedules(Worker *worker, Relation relation)
+{
+	char	   *table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+												   RelationGetRelationName(relation));
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	if (SPI_execute(psprintf("UPDATE %s SET enabled = false WHERE enabled", table), false, 0) !=
+		SPI_OK_UPDATE)
+		elog(ERROR, "could not disable the schedules of the restored database");
+	pg_atomic_fetch_add_u32(&worker->shared->disabled_schedules, (int32) SPI_processed);
+	SPI_finish();
+	PopActiveSnapshot();
+}
+
+static uint64
+load_frame(Worker *worker, const Load *load, uint32 frame)
+{
+	Relation	relation;
+	uint64		rows;
+
+	begin();
+	relation = table_openrv(load->target, RowExclusiveLock);
+	rows = load_as_owner(load, frame, relation);
+	if (has_schedules(relation))
+		disable_schedules(worker, relation);
+	table_close(relation, NoLock);
+	commit();
+	return rows;
+}
+
+/* ---- a table ---- */
+
+/* From the archive's "COPY public.t (a, b) FROM stdin;" */
+static void
+parse_copy(Worker *worker, const PgbTocEntry *entry, Load *load)
+{
+	List	   *statements = NIL;
+	CopyStmt   *copy;
+
+	if (entry->copy_stmt != NULL)
+		statements = pgb_restore_parse(pg_any_to_server(entry->copy_stmt, strlen(entry->copy_stmt),
+														worker->shared->encoding));
+	if (list_length(statements) != 1 || !IsA(linitial_node(RawStmt, statements)->stmt, CopyStmt))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("entry %d of backup \"%s\" does not say which table its rows are of",
+						entry->dump_id, worker->manifest->id),
+				 errhint(PGB_HINT_DAMAGED)));
+	copy = (CopyStmt *) linitial_node(RawStmt, statements)->stmt;
+	load->target = copy->relation;
+	load->import.columns = copy->attlist;
+}
+
+static void
+open_load(Worker *worker, const PgbRestoreItem *item, Load *load)
+{
+	const PgbTocEntry *entry = pgb_toc_by_dump_id(worker->toc, item->dump_id);
+	MemoryContext context = CurrentMemoryContext;
+
+	load->import.repository = worker->repository;
+	load->import.manifest = worker->manifest;
+	load->import.table = pgb_manifest_table_by_dump_id(worker->manifest, item->dump_id);
+	load->import.encoding = worker->shared->encoding;
+	if (load->import.table == NULL || entry == NULL)
+		elog(ERROR, "backup \"%s\" has changed", worker->manifest->id);
+
+	begin();
+	MemoryContextSwitchTo(context);
+	parse_copy(worker, entry, load);
+	load->name = psprintf("%s.%s", load->target->schemaname, load->target->relname);
+	commit();
+	MemoryContextSwitchTo(context);
+	load->source = pgb_import_source_open(&load->import);
+}
+
+static void
+load_table(Worker *worker, PgbRestoreItem *item)
+{
+	MemoryContext context = AllocSetContextCreate(worker->context, "pgbackup table",
+												  ALLOCSET_DEFAULT_SIZES);
+	Load		load = {{0}};
+	PgbImportSource *previous;
+	const PgbFrameList *frames;
+	uint32		frame;
+
+	MemoryContextSwitchTo(context);
+	open_load(worker, item, &load);
+	frames = pgb_import_source_frames(load.source);
+	pgb_job_set_object(worker->shared->job, load.import.table->schema_name,
+					   load.import.table->table_name);
+	previous = pgb_import_source_select(load.source);
+
+	while ((frame = pg_atomic_fetch_add_u32(&item->next_unit, 1)) < item->units)
+	{
+		CHECK_FOR_INTERRUPTS();
+		worker->place = psprintf("It is frame %u of %u of table %s.", frame, frames->count, load.name);
+
+		/* the end of the data stands in a frame without rows */
+		if (frames->frames[frame].rows > 0)
+			pg_atomic_fetch_add_u64(&item->rows, (int64) load_frame(worker, &load, frame));
+		MemoryContextSwitchTo(context);
+		pgb_job_add_bytes(worker->shared->job, frames->frames[frame].raw_bytes);
+		if (pg_atomic_add_fetch_u32(&item->units_done, 1) == item->units)
+			pgb_job_add_object(worker->shared->job);
+	}
+
+	worker->place = NULL;
+	(void) pgb_import_source_select(previous);
+	pgb_import_source_close(load.source);
+	MemoryContextSwitchTo(worker->context);
+	MemoryContextDelete(context);
+}
+
+static void
+load_objects(Worker *worker, PgbRestoreItem *item)
+{
+	const PgbTocEntry *entry = pgb_toc_by_dump_id(worker->toc, item->dump_id);
+	MemoryContext context = AllocSetContextCreate(worker->context, "pgbackup large objects",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	if (entry == NULL || entry->file_name == NULL)
+		elog(ERROR, "backup \"%s\" has changed", worker->manifest->id);
+	MemoryContextSwitchTo(context);
+	pgb_restore_objects(worker->repository, worker->manifest, entry, worker->shared, item);
+	MemoryContextSwitchTo(worker->context);
+	MemoryContextDelete(context);
+}
+
+static void
+open_archive(Worker *worker)
+{
+	size_t		length;
+	char	   *data;
+
+	worker->repository = pgb_server_repository(false);
+	worker->manifest = pgb_catalog_get(worker->repository, worker->shared->backup, PGB_LOGICAL, NULL);
+	data = pgb_backup_read_file(worker->repository, worker->manifest, PGB_TOC_NAME,
+								MaxAllocSize - 1, &length);
+	worker->toc = pgb_toc_parse(data, length, PGB_TOC_NAME);
+	pfree(data);
+}
+
+static void
+load_items(Worker *worker)
+{
+	PgbRestoreShared *shared = worker->shared;
+
+	bool		has_chain;
+
+	open_archive(worker);
+	has_chain = (pg_atomic_fetch_add_u32(&shared->chain_taken, 1) == 0);
+	for (int i = 0; i < shared->count; i++)
+	{
+		PgbRestoreItem *item = &shared->items[i];
+		const PgbTocEntry *entry = pgb_toc_by_dump_id(worker->toc, item->dump_id);
+
+		CHECK_FOR_INTERRUPTS();
+		if (item->in_chain && !has_chain)
+			continue;
+		if (entry != NULL && strcmp(entry->desc, PGB_DESC_LARGE_OBJECTS) == 0)
+			load_objects(worker, item);
+		else if (pg_atomic_read_u32(&item->next_unit) < item->units)
+			load_table(worker, item);
+	}
+}
+
+/* ---- ANALYZE ---- */
+
+/* Everybody makes the same list: nobody else is here. */
+static List *
+tables_to_analyze(Worker *worker)
+{
+	List	   *tables = NIL;
+
+	begin();
+	SPI_connect();
+	if (SPI_execute("SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'm')"
+					" AND relpersistence OPERATOR(pg_catalog.<>) 't'"
+					" AND oid OPERATOR(pg_catalog.>=) 16384 ORDER BY 1", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not list the tables");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		oid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+		MemoryContext old = MemoryContextSwitchTo(worker->context);
+
+		tables = lappend_oid(tables, DatumGetObjectId(oid));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	commit();
+	MemoryContextSwitchTo(worker->context);
+	return tables;
+}
+
+static void
+analyze_table(Worker *worker, Oid relid)
+{
+	char	   *schema;
+	char	   *name;
+
+	begin();
+	schema = get_namespace_name(get_rel_namespace(relid));
+	name = get_rel_name(relid);
+	if (schema != NULL && name != NULL)
+	{
+		pgb_job_set_object(worker->shared->job, pgb_to_utf8(schema), pgb_to_utf8(name));
+		SPI_connect();
+		(void) SPI_execute(psprintf("ANALYZE %s", quote_qualified_identifier(schema, name)), false, 0);
+		SPI_finish();
+	}
+	commit();
+}
+
+/*
+ * A function in an index can fail: statistics are no reason to lose a database whose
+ * rows are all there.
+ */
+static void
+try_to_analyze(Worker *worker, Oid relid)
+{
+	PG_TRY();
+	{
+		analyze_table(worker, relid);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error = pgb_worker_recover(worker->context);
+
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
+			ReThrowError(error);
+		pgb_worker_log(error, "analyzing a table of a restored database");
+		pg_atomic_fetch_add_u32(&worker->shared->not_analyzed, 1);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(worker->context);
+}
+
+static void
+analyze_tables(Worker *worker)
+{
+	List	   *tables = tables_to_analyze(worker);
+	uint32		number;
+
+	while ((number = pg_atomic_fetch_add_u32(&worker->shared->next_table, 1)) < list_length(tables))
+	{
+		CHECK_FOR_INTERRUPTS();
+		try_to_analyze(worker, list_nth_oid(tables, (int) number));
+	}
+}
+
+/* ---- the process ---- */
+
+/* What is read must mean what pg_dump meant; what is committed becomes durable at the end. */
+static void
+pin_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"search_path", ""},
+		{"datestyle", "ISO"},
+		{"intervalstyle", "postgres"},
+		{"xmloption", "content"},
+		{"row_security", "off"},
+		{"check_function_bodies", "off"},
+		{"session_replication_role", "origin"},
+		{"lock_timeout", "0"},
+		{"statement_timeout", "0"},
+		{"transaction_timeout", "0"},
+		{"synchronous_commit", "off"},
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+	{
+		/* not every version has them all */
+		if (GetConfigOption(settings[i][0], true, false) != NULL)
+			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
+	}
+}
+
+static void
+copy_text(char *to, size_t size, const char *from)
+{
+	if (from != NULL)
+		strlcpy(to, from, pg_mbcliplen(from, strlen(from), size - 1) + 1);
+}
+
+/* The first error is that of the crew; others are in the log. */
+static void
+report_error(const Worker *worker, const ErrorData *error)
+{
+	PgbRestoreShared *shared = worker->shared;
+	PgbJobResult *result = &shared->error;
+	const char *detail = error->detail;
+
+	if (pg_atomic_exchange_u32(&shared->has_error, 1) != 0)
+		return;
+	if (worker->place != NULL)
+		detail = psprintf("%s%s%s%s%s", detail == NULL ? "" : detail, detail == NULL ? "" : " ",
+						  worker->place, error->context == NULL ? "" : "\n",
+						  error->context == NULL ? "" : error->context);
+	result->sqlerrcode = error->sqlerrcode;
+	copy_text(result->message, sizeof(result->message), error->message);
+	copy_text(result->detail, sizeof(result->detail), detail);
+	copy_text(result->hint, sizeof(result->hint), error->hint);
+	pg_write_barrier();
+	pg_atomic_write_u32(&shared->is_failed, 1);
+}
+
+static void
+work(Worker *worker)
+{
+	PG_TRY();
+	{
+		if (worker->shared->work == PGB_RESTORE_LOAD)
+			load_items(worker);
+		else
+			analyze_tables(worker);
+		pg_atomic_fetch_add_u32(&worker->shared->workers_done, 1);
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(worker->context);
+		report_error(worker, CopyErrorData());
+		EmitErrorReport();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+}
+
+void
+pgb_restore_worker_main(Datum arg)
+{
+	Worker	   *worker;
+	dsm_segment *segment;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	worker = MemoryContextAllocZero(TopMemoryContext, sizeof(Worker));
+	worker->context = AllocSetContextCreate(TopMemoryContext, "pgbackup data worker",
+											ALLOCSET_DEFAULT_SIZES);
+	segment = dsm_attach(DatumGetUInt32(arg));
+	if (segment == NULL)
+		proc_exit(0);			/* the job is gone */
+	dsm_pin_mapping(segment);
+	worker->shared = dsm_segment_address(segment);
+
+	pgb_worker_connect(worker->shared->database);
+	pin_settings();
+	MemoryContextSwitchTo(worker->context);
+	pgstat_report_activity(STATE_RUNNING, worker->shared->work == PGB_RESTORE_LOAD ?
+						   "pgbackup: loading tables" : "pgbackup: analyzing tables");
+	work(worker);
+	proc_exit(0);
+}
