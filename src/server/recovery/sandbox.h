@@ -1,0 +1,85 @@
+/*-------------------------------------------------------------------------
+ *
+ * sandbox.h
+ *	  A sandbox: a private, throw-away server that replays WAL to a target.
+ *
+ * It lies in a directory of its own below pgbackup.scratch_directory (mode 0700), with
+ * a configuration that inherits nothing, a socket in that directory, and no network.
+ * From a base backup only what is needed is laid down, and the redo filter (src/sandbox) skips
+ * what concerns other relations.  It is driven by the process that has made it, and goes
+ * with it: stopped and removed at the end of the process, and what a crash leaves at the next start.
+ *
+ *	  sandbox.c            the order of things: room, lay down, start, wait, stop, remove
+ *	  sandbox_scope.c      which files are laid down, and which relations are denied
+ *	  sandbox_settings.c   its configuration
+ *	  sandbox_wal.c        the WAL, fetched ahead by a worker
+ *	  sandbox_server.c     the postmaster: start, progress, promotion, stop
+ *	  sandbox_clean.c      what a crash has left
+ *
+ * src/server/recovery/sandbox.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PGB_SERVER_SANDBOX_H
+#define PGB_SERVER_SANDBOX_H
+
+#include "nodes/pg_list.h"
+#include "repo/relation_map.h"
+#include "repo/window.h"
+#include "server/shmem.h"
+
+typedef struct PgbSandboxRequest
+{
+	PgbRoute   *route;			/* the backup, the WAL, where it ends */
+	PgbTarget	target;
+	Oid			database;		/* whose relations are wanted, as it is called in the backup or later */
+	List	   *wanted;			/* OIDs of the tables (with their partitions and parents as need be); their
+								 * TOAST and owned sequences are found by the map.  NIL: only catalogs */
+	bool		with_large_objects;
+	int			jobs;
+	PgbJobRef	job;			/* whose progress is shown and whose cancel is heeded; serial 0: none */
+} PgbSandboxRequest;
+
+typedef struct PgbSandbox
+{
+	PgbSandboxRequest request;
+	char	   *directory;		/* absolute; the data directory is its subdirectory "data" */
+	char	   *conninfo;		/* host and port, for pg_dump and psql: "host='...' port=..." */
+	char	   *database_name;	/* of the database at the target */
+
+	/* what it cost, known once it is ready */
+	uint64		restored_bytes;
+	uint64		wal_bytes;		/* replayed */
+	uint64		disk_bytes;		/* at most at the same time */
+	int64		reached_time;	/* of the last transaction that was replayed; 0: none */
+	uint64		reached_lsn;
+	struct PgbSandboxState *state;
+} PgbSandbox;
+
+/* What it would take: also for pgbackup_plan_restore(). */
+typedef struct PgbSandboxEstimate
+{
+	uint64		restore_bytes;	/* to be laid down */
+	uint64		wal_bytes;		/* to be fetched and replayed, uncompressed */
+	uint64		disk_bytes;		/* at most at the same time */
+	int64		duration;		/* microseconds, about */
+	uint64		free_bytes;		/* in the scratch directory's file system */
+} PgbSandboxEstimate;
+
+extern PgbSandboxEstimate pgb_sandbox_estimate(const PgbSandboxRequest *request);
+
+/*
+ * Makes a sandbox and waits until it has reached its target, has been promoted, and lets us
+ * connect.  Raises ERRCODE_DISK_FULL with a hint when there is no room for it, ERRCODE_DATA_CORRUPTED for
+ * damaged backups and WAL, and with the sandbox's own words what goes wrong in it.  Allocated in the
+ * current memory context, which must live until pgb_sandbox_remove().
+ */
+extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
+
+/* Stops and removes it.  Raises nothing; more than once or NULL is fine. */
+extern void pgb_sandbox_remove(PgbSandbox *sandbox);
+
+/* Removes what is left of sandboxes whose process is gone. */
+extern void pgb_sandbox_clean(void);
+
+#endif							/* PGB_SERVER_SANDBOX_H */
