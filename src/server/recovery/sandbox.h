@@ -3,18 +3,17 @@
  * sandbox.h
  *	  A sandbox: a private, throw-away server that replays WAL to a target.
  *
- * It lies in a directory of its own below pgbackup.scratch_directory (mode 0700), with
- * a configuration that inherits nothing, a socket in that directory, and no network.
+ * It lies in a scratch directory (recover.h; mode 0700), with a configuration that inherits nothing, a socket in that directory, and no network.
  * From a base backup only what is needed is laid down, and the redo filter (src/sandbox) skips
  * what concerns other relations.  It is driven by the process that has made it, and goes
- * with it: stopped and removed at the end of the process, and what a crash leaves at the next start.
+ * with it: stopped and removed at the end of the process; what a crash leaves goes with the
+ * scratch directory at the next start.
  *
  *	  sandbox.c            the order of things: room, lay down, start, wait, stop, remove
  *	  sandbox_scope.c      which files are laid down, and which relations are denied
  *	  sandbox_settings.c   its configuration
  *	  sandbox_wal.c        the WAL, fetched ahead by a worker
  *	  sandbox_server.c     the postmaster: start, progress, promotion, stop
- *	  sandbox_clean.c      what a crash has left
  *
  * src/server/recovery/sandbox.h
  *
@@ -37,13 +36,13 @@ typedef struct PgbSandboxRequest
 								 * TOAST and owned sequences are found by the map.  NIL: only catalogs */
 	bool		with_large_objects;
 	int			jobs;
-	PgbJobRef	job;			/* whose progress is shown and whose cancel is heeded; serial 0: none */
+	const char *directory;		/* absolute; its parent exists, it does not */
+	PgbJobRef	job;			/* whose progress is shown; serial 0: none */
 } PgbSandboxRequest;
 
 typedef struct PgbSandbox
 {
 	PgbSandboxRequest request;
-	char	   *directory;		/* absolute; the data directory is its subdirectory "data" */
 	char	   *conninfo;		/* host and port, for pg_dump and psql: "host='...' port=..." */
 	char	   *database_name;	/* of the database at the target */
 
@@ -78,8 +77,5 @@ extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
 
 /* Stops and removes it.  Raises nothing; more than once or NULL is fine. */
 extern void pgb_sandbox_remove(PgbSandbox *sandbox);
-
-/* Removes what is left of sandboxes whose process is gone. */
-extern void pgb_sandbox_clean(void);
 
 #endif							/* PGB_SERVER_SANDBOX_H */
