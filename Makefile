@@ -30,7 +30,8 @@ PROGRAM_SRCS = $(sort $(wildcard src/cli/*.c))
 ALL_HEADERS = $(wildcard src/*/*.h src/*/*/*.h)
 
 MODULE_big = pgbackup
-OBJS = $(SHARED_SRCS:.c=.o) $(SERVER_SRCS:.c=.o)
+# The instructions of the filter are written by the one library and read by the other.
+OBJS = $(SHARED_SRCS:.c=.o) $(SERVER_SRCS:.c=.o) src/sandbox/instructions.o
 SANDBOX_OBJS = $(SANDBOX_SRCS:.c=.o)
 PROGRAM_OBJS = $(SHARED_SRCS:.c=.fe.o) $(PROGRAM_SRCS:.c=.fe.o)
 
@@ -55,7 +56,7 @@ $(error pg_config not found: install the server's development package, or set PG
 endif
 include $(PGXS)
 
-$(OBJS) $(SANDBOX_OBJS) $(PROGRAM_OBJS): $(ALL_HEADERS) pgbackup.control
+$(sort $(OBJS) $(SANDBOX_OBJS)) $(PROGRAM_OBJS): $(ALL_HEADERS) pgbackup.control
 
 %.fe.o: %.c
 	$(CC) $(filter-out $(CFLAGS_SL),$(CFLAGS)) -DFRONTEND $(CPPFLAGS) -I$(shell $(PG_CONFIG) --includedir) -c $< -o $@

@@ -18,7 +18,48 @@
 StaticAssertDecl(lengthof(((PgbInstructions *) 0)->databases) == PGB_SANDBOX_MAX_DATABASES,
 				 "the file and its reader agree on the number of databases");
 
+/* ---- their order ---- */
+
+int
+pgb_instructions_compare(const void *left, const void *right)
+{
+	const PgbDenied *a = left;
+	const PgbDenied *b = right;
+
+	if (a->tablespace != b->tablespace)
+		return a->tablespace < b->tablespace ? -1 : 1;
+	if (a->database != b->database)
+		return a->database < b->database ? -1 : 1;
+	if (a->file_number != b->file_number)
+		return a->file_number < b->file_number ? -1 : 1;
+	return 0;
+}
+
+void
+pgb_instructions_sort(PgbDenied *relations, size_t count)
+{
+	if (count > 1)
+		qsort(relations, count, sizeof(PgbDenied), pgb_instructions_compare);
+}
+
 /* ---- the file ---- */
+
+void
+pgb_instructions_write(StringInfo out, const PgbInstructions *instructions)
+{
+	appendStringInfoString(out, PGB_SANDBOX_TITLE "\n");
+	for (int i = 0; i < instructions->ndatabases; i++)
+		appendStringInfo(out, PGB_SANDBOX_DATABASE "\n", instructions->databases[i]);
+	for (uint32 i = 0; i < instructions->ndenied; i++)
+	{
+		const PgbDenied *denied = &instructions->denied[i];
+
+		appendStringInfo(out, PGB_SANDBOX_DENY "\n", denied->tablespace, denied->database,
+						 denied->file_number);
+	}
+	appendStringInfo(out, PGB_SANDBOX_END "\n",
+					 1 + instructions->ndatabases + instructions->ndenied);
+}
 
 /* The next line, without its newline, or NULL at the end; a last one without a newline is torn. */
 static char *
@@ -67,21 +108,6 @@ read_line(char *line, const char *word, int count, uint32 *numbers)
 	return true;
 }
 
-static int
-compare_denied(const void *left, const void *right)
-{
-	const PgbDenied *a = left;
-	const PgbDenied *b = right;
-
-	if (a->tablespace != b->tablespace)
-		return a->tablespace < b->tablespace ? -1 : 1;
-	if (a->database != b->database)
-		return a->database < b->database ? -1 : 1;
-	if (a->file_number != b->file_number)
-		return a->file_number < b->file_number ? -1 : 1;
-	return 0;
-}
-
 static uint32
 count_lines(const char *text)
 {
@@ -114,7 +140,7 @@ pgb_instructions_parse(char *text, PgbInstructions *instructions)
 			denied->tablespace = numbers[0];
 			denied->database = numbers[1];
 			denied->file_number = numbers[2];
-			if (instructions->ndenied > 0 && compare_denied(denied - 1, denied) >= 0)
+			if (instructions->ndenied > 0 && pgb_instructions_compare(denied - 1, denied) >= 0)
 				return "relations to deny are not sorted";
 			instructions->ndenied++;
 		}
@@ -167,5 +193,5 @@ pgb_instructions_want(const PgbInstructions *instructions, Oid tablespace,
 	if (!pgb_instructions_want_database(instructions, database))
 		return false;
 	return bsearch(&key, instructions->denied, instructions->ndenied, sizeof(PgbDenied),
-				   compare_denied) == NULL;
+				   pgb_instructions_compare) == NULL;
 }

@@ -11,6 +11,8 @@
 #ifndef PGB_INSTRUCTIONS_H
 #define PGB_INSTRUCTIONS_H
 
+#include "lib/stringinfo.h"
+
 typedef struct PgbDenied
 {
 	Oid			tablespace;
@@ -25,6 +27,13 @@ typedef struct PgbInstructions
 	uint32		ndenied;
 	PgbDenied  *denied;			/* sorted by its members, in their order */
 } PgbInstructions;
+
+/* In the order of PgbInstructions.denied, as of qsort(). */
+extern int	pgb_instructions_compare(const void *left, const void *right);
+extern void pgb_instructions_sort(PgbDenied *relations, size_t count);
+
+/* Appends the text of the file. */
+extern void pgb_instructions_write(StringInfo out, const PgbInstructions *instructions);
 
 /*
  * Reads the text of the file, which is zero-terminated and is changed.  Allocates in the

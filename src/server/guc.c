@@ -26,6 +26,7 @@ int			pgb_guc_compression_level = 1;
 int			pgb_guc_archive_workers = 1;
 char	   *pgb_guc_conninfo = NULL;
 char	   *pgb_guc_bin_directory = NULL;
+char	   *pgb_guc_scratch_directory = NULL;
 int			pgb_guc_history_days = 90;
 char	   *pgb_guc_on_failure_command = NULL;
 char	   *pgb_guc_retention_logical;
@@ -55,6 +56,17 @@ check_absolute_path(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static bool
+check_scratch_directory(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0')
+	{
+		GUC_check_errdetail("The directory must be named.");
+		return false;
+	}
+	return check_absolute_path(newval, extra, source);
 }
 
 static bool
@@ -106,10 +118,10 @@ check_retention(char **newval, void **extra, GucSource source)
  * process lives.
  */
 static char *
-default_repository(void)
+beside_data_directory(const char *suffix)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-	char	   *path = psprintf("%s-pgbackup", DataDir);
+	char	   *path = psprintf("%s%s", DataDir, suffix);
 
 	MemoryContextSwitchTo(old);
 	return path;
@@ -122,7 +134,7 @@ pgb_guc_define(void)
 							   "Directory of the backup repository.",
 							   "Better on another machine's or at least another disk's file system than the data directory.",
 							   &pgb_guc_repository,
-							   default_repository(),
+							   beside_data_directory("-pgbackup"),
 							   PGC_SIGHUP,
 							   0,
 							   check_repository, NULL, NULL);
@@ -172,6 +184,15 @@ pgb_guc_define(void)
 							   PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY,
 							   check_absolute_path, NULL, NULL);
+
+	DefineCustomStringVariable("pgbackup.scratch_directory",
+							   "Directory for recoveries of single tables.",
+							   "Each takes room for the tables, the catalogs of their database, and some WAL, and removes it at its end.",
+							   &pgb_guc_scratch_directory,
+							   beside_data_directory("-pgbackup-scratch"),
+							   PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY,
+							   check_scratch_directory, NULL, NULL);
 
 	DefineCustomIntVariable("pgbackup.history_days",
 							"Days for which the rows of pgbackup_runs are kept.",

@@ -9,11 +9,14 @@
  * with it: stopped and removed at the end of the process; what a crash leaves goes with the
  * scratch directory at the next start.
  *
- *	  sandbox.c            the order of things: room, lay down, start, wait, stop, remove
+ *	  sandbox.c            the order of things: room, lay down, start, wait, remove
  *	  sandbox_scope.c      which files are laid down, and which relations are denied
+ *	  sandbox_lay.c        a crew lays them down
  *	  sandbox_settings.c   its configuration
- *	  sandbox_wal.c        the WAL, fetched ahead by a worker
  *	  sandbox_server.c     the postmaster: start, progress, promotion, stop
+ *	  sandbox_log.c        what it says meanwhile
+ *	  sandbox_session.c    first steps in it
+ *	  sandbox_room.c       disk
  *
  * src/server/recovery/sandbox.h
  *
@@ -43,7 +46,8 @@ typedef struct PgbSandboxRequest
 typedef struct PgbSandbox
 {
 	PgbSandboxRequest request;
-	char	   *conninfo;		/* host and port, for pg_dump and psql: "host='...' port=..." */
+	char	   *conninfo;		/* host, port and user, for pgb_program_start_at(): add dbname with
+								 * pgb_conninfo_add() */
 	char	   *database_name;	/* of the database at the target */
 
 	/* what it cost, known once it is ready */
@@ -65,13 +69,19 @@ typedef struct PgbSandboxEstimate
 	uint64		free_bytes;		/* in the scratch directory's file system */
 } PgbSandboxEstimate;
 
+/* In a transaction or out of one.  The parent of request->directory must be there. */
 extern PgbSandboxEstimate pgb_sandbox_estimate(const PgbSandboxRequest *request);
 
 /*
  * Makes a sandbox and waits until it has reached its target, has been promoted, and lets us
  * connect.  Raises ERRCODE_DISK_FULL with a hint when there is no room for it, ERRCODE_DATA_CORRUPTED for
- * damaged backups and WAL, and with the sandbox's own words what goes wrong in it.  Allocated in the
- * current memory context, which must live until pgb_sandbox_remove().
+ * damaged backups and WAL, and with the sandbox's own words what goes wrong in it.  Then nothing is left of
+ * it.  Allocated in the current memory context; when that goes, or this process ends, the
+ * sandbox is removed.
+ *
+ * Files of indexes are not there, but for those of catalogs and TOAST: COPY and pg_dump do not need them, other
+ * queries of a table may ("set enable_indexscan = off" does not help).  Prepared transactions are
+ * rolled back.
  */
 extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
 
