@@ -108,3 +108,17 @@ CREATE EVENT TRIGGER pgbackup_record_drops ON sql_drop EXECUTE FUNCTION pgbackup
 
 COMMENT ON EVENT TRIGGER pgbackup_record_drops
 IS 'records what is dropped, for pgbackup_drops';
+
+-- ---------------------------------------------------------------------------
+-- A table as it was at a moment
+-- ---------------------------------------------------------------------------
+
+-- Keyed by OIDs, as the list of staged tables: no part of a dump.
+CREATE TABLE pgbackup_staged_definitions (
+	staged regclass PRIMARY KEY REFERENCES pgbackup_staged_tables ON DELETE CASCADE,
+	toc bytea NOT NULL
+);
+
+COMMENT ON TABLE pgbackup_staged_definitions
+IS 'of staged tables that were recovered from a base backup: how all of their database was defined at that moment';
+COMMENT ON COLUMN pgbackup_staged_definitions.toc IS 'a table of contents of pg_dump';

@@ -76,6 +76,8 @@ main_phase(const PgbJobProgress *p)
 			return PGB_PHASE_COPYING;
 		case PGB_TASK_RESTORE_DATABASE:
 			return PGB_PHASE_LOADING;
+		case PGB_TASK_RECOVER:
+			return PGB_PHASE_REPLAYING;
 	}
 	return PGB_PHASE_STARTING;
 }

@@ -43,7 +43,8 @@ typedef enum PgbTask
 {
 	PGB_TASK_LOGICAL,			/* a logical backup of its database */
 	PGB_TASK_FULL,				/* a base backup of the cluster */
-	PGB_TASK_RESTORE_DATABASE	/* a logical backup into a new database */
+	PGB_TASK_RESTORE_DATABASE,	/* a logical backup into a new database */
+	PGB_TASK_RECOVER			/* tables as they were at a moment */
 } PgbTask;
 
 /*

@@ -16,6 +16,7 @@
 #include "port/port.h"
 
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "nodes/value.h"
@@ -25,6 +26,24 @@
 
 #define ANSWER_LIMIT	((uint64) 1024 * 1024 * 1024)
 
+/* A job is in no transaction here, and a backend is. */
+static char *
+superuser_name(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool		is_job = !IsTransactionState();
+	char	   *name;
+
+	if (is_job)
+		StartTransactionCommand();
+	MemoryContextSwitchTo(context);
+	name = GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false);
+	if (is_job)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return name;
+}
+
 static char *
 conninfo_of(const PgbSandboxState *state)
 {
@@ -33,7 +52,7 @@ conninfo_of(const PgbSandboxState *state)
 	initStringInfo(&conninfo);
 	pgb_conninfo_add(&conninfo, "host", state->socket_directory);
 	pgb_conninfo_add(&conninfo, "port", psprintf("%d", SANDBOX_PORT));
-	pgb_conninfo_add(&conninfo, "user", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false));
+	pgb_conninfo_add(&conninfo, "user", superuser_name());
 	return conninfo.data + 1;
 }
 
