@@ -122,3 +122,23 @@ CREATE TABLE pgbackup_staged_definitions (
 COMMENT ON TABLE pgbackup_staged_definitions
 IS 'of staged tables that were recovered from a base backup: how all of their database was defined at that moment';
 COMMENT ON COLUMN pgbackup_staged_definitions.toc IS 'a table of contents of pg_dump';
+
+CREATE FUNCTION pgbackup_plan_restore(
+	relation text,
+	at timestamptz DEFAULT NULL,
+	at_lsn pg_lsn DEFAULT NULL,
+	OUT backup text,
+	OUT backup_as_of timestamptz,
+	OUT restore_bytes bigint,
+	OUT wal_bytes bigint,
+	OUT disk_bytes bigint,
+	OUT free_bytes bigint,
+	OUT duration interval)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'pgbackup_plan_restore';
+
+COMMENT ON FUNCTION pgbackup_plan_restore(text, timestamptz, pg_lsn)
+IS 'what it would take to stage a table as it was at a moment: which base backup, bytes to lay down, WAL to replay, room on disk, and about how long';
+
+REVOKE ALL ON FUNCTION pgbackup_plan_restore(text, timestamptz, pg_lsn) FROM PUBLIC;

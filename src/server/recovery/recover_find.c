@@ -25,8 +25,8 @@
 #include "server/own_tables.h"
 #include "server/recovery/recover_work.h"
 #include "server/stage/stage.h"
-#include "server/worker_session.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 static const char *const drop_tables[] = {"pgbackup_drop_events", "pgbackup_dropped_objects"};
 
@@ -151,9 +151,9 @@ add_queried(List *oids, const char *query, const PgbRecoverName *name, MemoryCon
 }
 
 static List *
-add_from_server(List *oids, const PgbRecoverRequest *request, MemoryContext context)
+add_from_server(List *oids, const char *schema, const PgbRecoverRequest *request,
+				MemoryContext context)
 {
-	char	   *schema = pgb_own_schema(drop_tables, lengthof(drop_tables));
 	ListCell   *lc;
 
 	foreach(lc, request->names)
@@ -173,19 +173,24 @@ pgb_recover_candidates(PgbRepository *repository, const PgbRoute *route,
 {
 	MemoryContext context = CurrentMemoryContext;
 	bool		is_job = !IsTransactionState();
-	List	   *oids = list_copy(request->oids);
+	List	   *oids;
+	PgbOwnTables own;
 
 	if (is_job)
-		pgb_worker_begin();
-	else
-		SPI_connect();
+	{
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+	}
 	MemoryContextSwitchTo(context);
-	oids = add_mapped(oids, repository, route, request);
-	oids = add_from_server(oids, request, context);
+	oids = add_mapped(list_copy(request->oids), repository, route, request);
+	pgb_own_tables_open(&own, drop_tables, lengthof(drop_tables));
+	oids = add_from_server(oids, own.schema, request, context);
+	pgb_own_tables_close(&own);
 	if (is_job)
-		pgb_worker_commit();
-	else
-		SPI_finish();
+	{
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
 	MemoryContextSwitchTo(context);
 	return oids;
 }

@@ -105,7 +105,7 @@ typedef struct PgbRecoverTable
 
 /*
  * OIDs that may be those of the tables: by what the backup, the live catalogs, and the record
- * of drops call so.  In a transaction of the caller with SPI, or outside of one.
+ * of drops call so.  In a transaction of the caller with a snapshot, or outside of one.
  */
 extern List *pgb_recover_candidates(PgbRepository *repository, const PgbRoute *route,
 									const PgbRecoverRequest *request);
