@@ -25,6 +25,7 @@
 #include "server/own_tables.h"
 #include "server/recovery/recover_work.h"
 #include "server/stage/stage.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 

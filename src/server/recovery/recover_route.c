@@ -61,6 +61,20 @@ pgb_recover_is_beyond(PgbRepository *repository, const PgbTarget *target)
 	return count > 0;
 }
 
+/* Without one there is no moment to come to. */
+static void
+check_backups(PgbRepository *repository)
+{
+	int			count;
+
+	(void) pgb_catalog_list_base(repository, &count);
+	if (count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no base backup to recover a table from"),
+				 errhint("Leave out at and at_lsn to stage the table from a logical backup.  SELECT pgbackup_run('full') makes a base backup; from its end on, any moment can be recovered whose WAL is archived.")));
+}
+
 /* ---- what is not archived yet ---- */
 
 /* A commit after the target. */
@@ -122,6 +136,7 @@ PgbRoute *
 pgb_recover_route(PgbRepository *repository, const PgbRecoverRequest *request)
 {
 	pgb_recover_check_past(&request->target);
+	check_backups(repository);
 	if (pgb_recover_is_beyond(repository, &request->target))
 		bring_into_archive(repository, &request->target);
 	return pgb_route_find(repository, &request->target, request->backup);
