@@ -26,11 +26,13 @@
 #include "port/port.h"
 
 #include "access/rmgr.h"
+#include "access/xact.h"
 #include "access/xlog_internal.h"
 #include "access/xlogreader.h"
 #include "catalog/storage_xlog.h"
 #include "commands/dbcommands_xlog.h"
 #include "sandbox/filter.h"
+#include "sandbox/sandbox.h"
 #include "server/compat.h"
 #include "storage/standbydefs.h"
 #include "utils/relmapper.h"
@@ -128,9 +130,23 @@ is_unwanted(XLogReaderState *record)
 
 /* ---- in the place of redo ---- */
 
+/*
+ * Where a prepared transaction is read from again at the end of recovery: whoever removes WAL that
+ * is replayed must know.
+ */
+static void
+tell_prepared(XLogReaderState *record)
+{
+	if (XLogRecGetRmid(record) == RM_XACT_ID &&
+		(XLogRecGetInfo(record) & XLOG_XACT_OPMASK) == XLOG_XACT_PREPARE)
+		ereport(LOG,
+				(errmsg(PGB_SANDBOX_PREPARED, LSN_FORMAT_ARGS(record->ReadRecPtr))));
+}
+
 static void
 redo(XLogReaderState *record)
 {
+	tell_prepared(record);
 	if (is_unwanted(record))
 		skipped++;
 	else

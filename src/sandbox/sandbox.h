@@ -34,6 +34,9 @@
 #define PGB_SANDBOX_DENY		"deny %u %u %u"
 #define PGB_SANDBOX_END			"end %u"
 
+/* What it says in the log of a transaction that was prepared. */
+#define PGB_SANDBOX_PREPARED	"redo filter: a transaction is prepared at %X/%X"
+
 /* A sandbox has the database that is asked for, and perhaps the templates it was made from. */
 #define PGB_SANDBOX_MAX_DATABASES	16
 

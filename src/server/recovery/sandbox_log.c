@@ -86,6 +86,11 @@ take_line(PgbSandboxLog *log, const char *line)
 
 	if ((rest = after(line, "LOG:  restored log file \"")) != NULL)
 		take_segment(log, rest);
+	else if (sscanf(line, "LOG:  " PGB_SANDBOX_PREPARED, &high, &low) == 2)
+	{
+		if (log->prepared == 0)
+			log->prepared = ((uint64) high << 32) | low;
+	}
 	else if ((rest = after(line, "LOG:  redo done at ")) != NULL &&
 			 sscanf(rest, "%X/%X", &high, &low) == 2)
 		log->redo_end = ((uint64) high << 32) | low;

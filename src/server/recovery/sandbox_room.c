@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "repo/datadir_file.h"
 #include "server/recovery/sandbox_work.h"
@@ -23,6 +24,9 @@
 /* So much of a file system is left alone: a part of it, but not more than ... */
 #define RESERVE_PART		20
 #define RESERVE_LIMIT		((uint64) 1024 * 1024 * 1024)
+
+/* Of the WAL that it has replayed; a record may begin in one and end in another. */
+#define KEPT_SEGMENTS		4
 
 /* Milliseconds from one look to the next */
 #define INTERVAL			1000
@@ -144,6 +148,36 @@ pgb_sandbox_watch_room(PgbSandboxState *state, bool now)
 }
 
 /* ---- removal ---- */
+
+/*
+ * PostgreSQL keeps what it was given until a restartpoint, for which it needs a checkpoint of the
+ * live server, and there may be few of them.  Here nothing is ever replayed twice.  Only what is
+ * prepared is read again, at the end.
+ */
+void
+pgb_sandbox_trim_wal(const PgbSandboxState *state)
+{
+	uint32		segment_size = state->sandbox->request.route->backup->base->segment_size;
+	char	   *folder = psprintf("%s/pg_wal", state->directory);
+	char	  **names = pgb_read_directory(folder);
+	PgbWalName	last;
+	uint64		keep;
+
+	if (names == NULL || !pgb_wal_name_parse(state->log->segment, segment_size, &last) ||
+		last.number < KEPT_SEGMENTS)
+		return;
+	keep = last.number - KEPT_SEGMENTS;
+	if (state->log->prepared != 0)
+		keep = Min(keep, state->log->prepared / segment_size);
+	for (; *names != NULL; names++)
+	{
+		PgbWalName	name;
+
+		if (pgb_wal_name_parse(*names, segment_size, &name) && name.kind == PGB_WAL_SEGMENT &&
+			name.number < keep)
+			(void) unlink(psprintf("%s/%s", folder, *names));
+	}
+}
 
 /* What cannot be removed is named in the log, and left to the next start. */
 void

@@ -201,6 +201,7 @@ pgb_sandbox_server_wait(PgbSandboxState *state)
 		pgb_sandbox_nap(state);
 		show_progress(state);
 		old = MemoryContextSwitchTo(scratch);
+		pgb_sandbox_trim_wal(state);
 		ready = is_ready(state);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);

@@ -9,7 +9,7 @@
  *	- The redo filter is preloaded: without its guard replay would follow tablespaces into the
  *	  live server's directories.  A server that cannot load it does not start.
  *	- Without hot_standby only max_prepared_transactions must be as large as in the live server.
- *	- Restored segments are kept until a restartpoint, so that a small max_wal_size bounds the disk.
+ *	- A small max_wal_size bounds the disk where there are checkpoints in the WAL; see pgb_sandbox_trim_wal().
  *	- Nothing is durable, for nothing of it survives us.
  *
  * src/server/recovery/sandbox_settings.c

@@ -38,6 +38,7 @@ typedef struct PgbSandboxLog
 	/* of what it says, what matters */
 	int			segments;		/* that it was given */
 	char		segment[PGB_WAL_NAME_LENGTH + 1];	/* the last of them */
+	uint64		prepared;		/* LSN of the first prepared transaction; 0: none */
 	uint64		redo_end;
 	char	   *last_commit;	/* as text, or NULL */
 	bool		is_target_missed;
@@ -115,6 +116,9 @@ extern void pgb_sandbox_check_room(PgbSandboxState *state, uint64 needed);
 extern void pgb_sandbox_watch_room(PgbSandboxState *state, bool now);
 
 pg_noreturn extern void pgb_sandbox_full(const PgbSandboxState *state, const char *detail);
+
+/* Removes WAL that it has replayed and does not read again. */
+extern void pgb_sandbox_trim_wal(const PgbSandboxState *state);
 
 /* Removes a directory with all in it.  Raises nothing. */
 extern void pgb_sandbox_erase(const char *path);
