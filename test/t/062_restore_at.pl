@@ -226,19 +226,59 @@ sub as_role
 is((as_role('clerk'))[1], '2', 'who owned a table may stage it');
 like((as_role('stranger'))[2], qr/permission denied to stage table/, 'who did not may not');
 
-# ---- cancelled ----
+# ---- ended before its time ----
 
-my $session = $node->background_psql('postgres', on_error_stop => 0);
-$session->query_until(qr/go/, "\\echo go\nSELECT pgbackup_restore_table('purchases', at => clock_timestamp());\n");
-wait_for(sub { sql("SELECT count(*) FROM pgbackup_progress WHERE phase = 'replaying WAL'") eq '1' }, 'replay');
-sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pgbackup_restore_table(%' AND backend_type = 'client backend'");
-wait_for(sub { sql('SELECT count(*) FROM pgbackup_progress') eq '0' }, 'the end of the job');
+# A pg_dump that never ends: there is time to end the recovery, with its sandbox at work.
+my $bin = $node->basedir . '/bin';
+my $scratch = sql('SHOW pgbackup.scratch_directory');
+mkdir $bin;
+symlink $node->config_data('--bindir') . '/psql', "$bin/psql" or die "could not link psql: $!";
+write_file("$bin/pg_dump", "#!/bin/sh\nexec sleep 600\n");
+chmod 0755, "$bin/pg_dump";
+$node->append_conf('postgresql.conf', "pgbackup.bin_directory = '$bin'\n");
+$node->reload;
+wait_for(sub { sql('SHOW pgbackup.bin_directory') eq $bin }, 'the setting');
+
+# Begins one, and gives its session, its pid, and that of its job, once pg_dump is at it.
+sub begin_recovery
+{
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	my $pid = $session->query('SELECT pg_backend_pid()');
+
+	$session->query_until(qr/go/, "\\echo go\nSELECT pgbackup_restore_table('purchases', at => clock_timestamp());\n");
+	wait_for(sub { sql("SELECT count(*) FROM pgbackup_progress WHERE phase = 'dumping schema'") eq '1' }, 'pg_dump');
+	return ($session, $pid, sql('SELECT pid FROM pgbackup_progress'));
+}
+
+sub is_clean
+{
+	my ($name) = @_;
+
+	wait_for(sub { !grep { !/^\.\.?$/ } slurp_dir($scratch) }, "the scratch directory to be empty: $name");
+	wait_for(sub { qx(pgrep -f $scratch) eq '' }, "the end of all processes: $name");
+	pass("$name: nothing is left, in the scratch directory or of processes");
+	return;
+}
+
+my ($session, $pid) = begin_recovery();
+sql("SELECT pg_cancel_backend($pid)");
+is_clean('cancelled');
 $session->quit;
 is(sql("SELECT status FROM pgbackup_runs ORDER BY run_id DESC LIMIT 1"), 'cancelled', 'a cancel ends the job');
 
-wait_for(sub { sql(q{SELECT count(*) FROM pg_ls_dir(current_setting('pgbackup.scratch_directory'))}) eq '0' },
-	'the scratch directory to be empty');
-pass('nothing is left in the scratch directory');
+($session, $pid) = begin_recovery();
+sql("SELECT pg_terminate_backend($pid)");
+is_clean('its session terminated');
+eval { $session->quit };
+
+($session, $pid, my $job) = begin_recovery();
+kill 'KILL', $job;
+eval { $session->quit };
+wait_for(sub { system("pg_ctl -D '" . $node->data_dir . "' status >/dev/null") != 0 }, 'the end of the server');
+$node->{_pid} = undef;
+$node->start;
+is_clean('the job killed');
+is(hash('purchases'), $rows, 'what is live is as it was');
 
 $node->stop;
 done_testing();

@@ -75,6 +75,7 @@ read_request(PgbRecover *recover)
 static void
 find_route(PgbRecover *recover)
 {
+	pgb_job_set_phase(recover->job, PGB_PHASE_WAL);
 	recover->repository = pgb_server_repository(false);
 	recover->route = pgb_recover_route(recover->repository, recover->request);
 

@@ -89,15 +89,22 @@ pgb_recover_clean(void)
 
 /* ---- life ---- */
 
+/* It may be the end of a transaction: nothing is left in the context of that. */
 static void
 release(void *arg)
 {
 	PgbScratch *scratch = arg;
+	MemoryContext context;
+	MemoryContext old;
 
 	if (scratch->lock == NULL)
 		return;
 	scratch->store->ops->unlock(scratch->lock);
 	scratch->lock = NULL;
+
+	context = AllocSetContextCreate(TopMemoryContext, "pgbackup scratch directory",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
 		remove_if_dead(scratch->store, scratch->name);
@@ -108,6 +115,8 @@ release(void *arg)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 void
