@@ -28,6 +28,10 @@
 /* Of the WAL that it has replayed; a record may begin in one and end in another. */
 #define KEPT_SEGMENTS		4
 
+/* Removal is tried so often, with microseconds in between. */
+#define ERASE_ATTEMPTS		50
+#define ERASE_NAP			(100 * 1000L)
+
 /* Milliseconds from one look to the next */
 #define INTERVAL			1000
 
@@ -179,12 +183,19 @@ pgb_sandbox_trim_wal(const PgbSandboxState *state)
 	}
 }
 
-/* What cannot be removed is named in the log, and left to the next start. */
+/*
+ * A process of it that was not seen to end may still write: then again.  What cannot be removed
+ * is named in the log, and left to the next start.
+ */
 void
 pgb_sandbox_erase(const char *path)
 {
 	struct stat st;
 
-	if (lstat(path, &st) == 0)
+	for (int i = 0; i < ERASE_ATTEMPTS && lstat(path, &st) == 0; i++)
+	{
+		if (i > 0)
+			pg_usleep(ERASE_NAP);
 		(void) rmtree(path, true);
+	}
 }
