@@ -25,16 +25,21 @@ else
 # The layers that server and program share are compiled for each of them.
 SHARED_SRCS = $(sort $(wildcard src/port/*.c src/io/*.c src/store/*.c src/repo/*.c))
 SERVER_SRCS = $(sort $(wildcard src/server/*.c src/server/*/*.c))
+SANDBOX_SRCS = $(sort $(wildcard src/sandbox/*.c))
 PROGRAM_SRCS = $(sort $(wildcard src/cli/*.c))
 ALL_HEADERS = $(wildcard src/*/*.h src/*/*/*.h)
 
 MODULE_big = pgbackup
-OBJS = $(SHARED_SRCS:.c=.o) $(SERVER_SRCS:.c=.o)
+# The instructions of the filter are written by the one library and read by the other.
+OBJS = $(SHARED_SRCS:.c=.o) $(SERVER_SRCS:.c=.o) src/sandbox/instructions.o
+SANDBOX_OBJS = $(SANDBOX_SRCS:.c=.o)
 PROGRAM_OBJS = $(SHARED_SRCS:.c=.fe.o) $(PROGRAM_SRCS:.c=.fe.o)
 
 DATA = $(wildcard sql/pgbackup--*.sql)
 SCRIPTS_built = pgbackup
-EXTRA_CLEAN = $(PROGRAM_OBJS) pgbackup
+# The library of a sandbox: apart, for what it does would ruin any other server.
+MODULES = pgbackup_sandbox
+EXTRA_CLEAN = $(PROGRAM_OBJS) pgbackup $(SANDBOX_OBJS)
 
 REGRESS = $(sort $(patsubst sql/%.sql,%,$(filter-out sql/pgbackup--%,$(wildcard sql/*.sql))))
 
@@ -51,10 +56,13 @@ $(error pg_config not found: install the server's development package, or set PG
 endif
 include $(PGXS)
 
-$(OBJS) $(PROGRAM_OBJS): $(ALL_HEADERS) pgbackup.control
+$(sort $(OBJS) $(SANDBOX_OBJS)) $(PROGRAM_OBJS): $(ALL_HEADERS) pgbackup.control
 
 %.fe.o: %.c
 	$(CC) $(filter-out $(CFLAGS_SL),$(CFLAGS)) -DFRONTEND $(CPPFLAGS) -I$(shell $(PG_CONFIG) --includedir) -c $< -o $@
+
+$(MODULES)$(DLSUFFIX): $(SANDBOX_OBJS)
+	$(CC) $(CFLAGS) $(SANDBOX_OBJS) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@
 
 PG_LIBDIRS = -L$(shell $(PG_CONFIG) --pkglibdir) -L$(shell $(PG_CONFIG) --libdir)
 

@@ -224,6 +224,15 @@ is_wanted(const PgbManifest *manifest, const char *database)
 		(manifest->database != NULL && strcmp(manifest->database, database) == 0);
 }
 
+/* From here on nobody removes it; false if somebody is just doing that. */
+static bool
+hold(PgbRepository *repository, const char *id)
+{
+	return repository->store->ops->share(repository->store,
+										 pgb_backup_object(repository->system_identifier, id,
+														   PGB_MANIFEST_NAME)) != NULL;
+}
+
 static PgbManifest *
 get_latest(PgbRepository *repository, PgbKind kind, const char *database)
 {
@@ -237,7 +246,8 @@ get_latest(PgbRepository *repository, PgbKind kind, const char *database)
 		if (kind != PGB_ANY_KIND && pgb_id_kind(ids[i]) != kind)
 			continue;
 		read_entry(repository, ids[i], &entry);
-		if (entry.manifest != NULL && is_wanted(entry.manifest, database))
+		if (entry.manifest != NULL && is_wanted(entry.manifest, database) &&
+			hold(repository, ids[i]))
 			return entry.manifest;
 	}
 	return NULL;
@@ -268,5 +278,7 @@ pgb_catalog_get(PgbRepository *repository, const char *backup, PgbKind kind,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("backup \"%s\" is not a %sbackup", backup, kind_name),
 				 errhint("pgbackup_list() shows the kind of each backup.")));
+	if (!hold(repository, backup))
+		no_such_backup(repository, psprintf("backup \"%s\" has just been removed", backup));
 	return read_manifest(repository, backup);
 }

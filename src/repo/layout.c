@@ -54,6 +54,20 @@ pgb_id_make(char id[PGB_ID_SIZE], int64 now, PgbKind kind)
 	id[PGB_ID_SIZE - 1] = '\0';
 }
 
+int64
+pgb_id_moment(const char *id)
+{
+	struct tm	tm = {0};
+
+	/* its form has been checked; what is no date is some moment all the same */
+	sscanf(id, "%4d%2d%2d-%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	return ((int64) timegm(&tm) - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY) *
+		USECS_PER_SEC;
+}
+
 static bool
 fits(char c, char form)
 {
@@ -97,7 +111,8 @@ pgb_file_name_is_valid(const char *name)
 		if (*c == '/' || (unsigned char) *c < ' ')
 			return false;
 	}
-	return strcmp(name, PGB_MANIFEST_NAME) != 0 && strcmp(name, PGB_BACKUP_LOCK_NAME) != 0;
+	return strcmp(name, PGB_MANIFEST_NAME) != 0 && strcmp(name, PGB_BACKUP_LOCK_NAME) != 0 &&
+		strcmp(name, PGB_PIN_NAME) != 0;
 }
 
 bool

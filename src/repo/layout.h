@@ -8,6 +8,7 @@
  *	  <system identifier>/backups/<id>/    one backup
  *	      manifest.json                    written last
  *	      lock                             held by the run that writes it
+ *	      pin.json                         until when it is not to be removed
  *	      toc.dat, <dump id>.dat.zst, ...  a logical backup
  *	      globals.sql.zst                  roles and tablespaces
  *	      files.zst, pack-0001.zst, ...    a base backup: see file_list.h
@@ -24,6 +25,7 @@
 #define PGB_FORMAT_NAME			"pgbackup.json"
 #define PGB_MANIFEST_NAME		"manifest.json"
 #define PGB_BACKUP_LOCK_NAME	"lock"
+#define PGB_PIN_NAME			"pin.json"
 #define PGB_TOC_NAME			"toc.dat"
 #define PGB_GLOBALS_NAME		"globals.sql.zst"
 #define PGB_COMPRESSED_SUFFIX	".zst"
@@ -49,6 +51,9 @@ extern PgbKind pgb_id_kind(const char id[PGB_ID_SIZE]);
 
 /* The id of a backup that starts at a moment (microseconds since 2000-01-01 UTC). */
 extern void pgb_id_make(char id[PGB_ID_SIZE], int64 now, PgbKind kind);
+
+/* The moment that a valid id tells, to the second. */
+extern int64 pgb_id_moment(const char *id);
 
 /* Is this the form of an id?  Anything else is never made a path. */
 extern bool pgb_id_is_valid(const char *id);

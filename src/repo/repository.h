@@ -61,7 +61,8 @@ extern PgbCatalogEntry *pgb_catalog_list_base(PgbRepository *repository, int *co
 #define PGB_LATEST		"latest"
 
 /*
- * The manifest of one backup: an id, or "latest" for the newest undamaged one of
+ * The manifest of one backup, which nobody removes for as long as the current memory context
+ * (in the program: the process) lives: an id, or "latest" for the newest undamaged one of
  * the kind (and of the database, if it is not NULL).  Raises
  * ERRCODE_UNDEFINED_OBJECT with a hint when there is none, and names the other
  * clusters if the repository has only theirs; ERRCODE_WRONG_OBJECT_TYPE when
@@ -69,6 +70,28 @@ extern PgbCatalogEntry *pgb_catalog_list_base(PgbRepository *repository, int *co
  */
 extern PgbManifest *pgb_catalog_get(PgbRepository *repository, const char *backup,
 									PgbKind kind, const char *database);
+
+/* ---- keeping and removing ---- */
+
+#define PGB_PINNED_FOREVER	PG_INT64_MAX
+
+/* Until when a backup is not to be removed: microseconds since 2000-01-01 UTC.  Durable. */
+extern void pgb_backup_pin(PgbRepository *repository, const char *id, int64 until);
+
+/* False if it was not pinned. */
+extern bool pgb_backup_unpin(PgbRepository *repository, const char *id);
+
+/* 0: it is not pinned.  A pin that cannot be read is one for ever. */
+extern int64 pgb_backup_pinned_until(PgbRepository *repository, const char *id);
+
+/* Does somebody read it, so that it cannot be removed just now? */
+extern bool pgb_backup_is_used(PgbRepository *repository, const char *id);
+
+/*
+ * Removes a backup: at no moment does a part of it look like the whole.  Returns false,
+ * with nothing done, if somebody reads it or it is not there.
+ */
+extern bool pgb_backup_remove(PgbRepository *repository, const char *id);
 
 /* ---- writing a backup ---- */
 

@@ -155,4 +155,19 @@ typedef struct PgbWalRun
 extern PgbWalRun *pgb_wal_runs(PgbRepository *repository, uint32 timeline,
 							   uint32 segment_size, int *count);
 
+/* ---- removal ---- */
+
+typedef struct PgbWalAmount
+{
+	uint64		segments;
+	uint64		bytes;			/* stored */
+} PgbWalAmount;
+
+/*
+ * Removes, or with dry_run only counts, the segments of all timelines with a number below this
+ * one, and the .backup and .partial files that belong to them.  .history files stay.
+ */
+extern PgbWalAmount pgb_wal_remove_before(PgbRepository *repository, uint64 number,
+										  uint32 segment_size, bool dry_run);
+
 #endif							/* PGB_WAL_H */

@@ -29,6 +29,26 @@
 #include "utils/acl.h"
 #endif
 
+/*
+ * Where a relation's files are: tablespace, database, number; and the WAL records that
+ * name it in their data.  Include access/xlogreader.h and catalog/storage_xlog.h before use.
+ */
+#if PG_VERSION_NUM >= 160000
+#define PgbRelFileLocator				RelFileLocator
+#define pgb_locator_tablespace(l)		((l)->spcOid)
+#define pgb_locator_database(l)			((l)->dbOid)
+#define pgb_locator_number(l)			((l)->relNumber)
+#define pgb_smgr_create_locator(data)	(&((const xl_smgr_create *) (data))->rlocator)
+#define pgb_smgr_truncate_locator(data) (&((const xl_smgr_truncate *) (data))->rlocator)
+#else
+#define PgbRelFileLocator				RelFileNode
+#define pgb_locator_tablespace(l)		((l)->spcNode)
+#define pgb_locator_database(l)			((l)->dbNode)
+#define pgb_locator_number(l)			((l)->relNode)
+#define pgb_smgr_create_locator(data)	(&((const xl_smgr_create *) (data))->rnode)
+#define pgb_smgr_truncate_locator(data) (&((const xl_smgr_truncate *) (data))->rnode)
+#endif
+
 /* The relation's file number, which a rewrite or a TRUNCATE changes. */
 #define pgb_relation_filenode(rel)	((rel)->rd_rel->relfilenode)
 

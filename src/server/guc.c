@@ -16,6 +16,7 @@
 
 #include "access/xlog.h"
 #include "server/guc.h"
+#include "server/retention/policy.h"
 #include "server/schedule/failure.h"
 #include "utils/guc.h"
 
@@ -25,8 +26,11 @@ int			pgb_guc_compression_level = 1;
 int			pgb_guc_archive_workers = 1;
 char	   *pgb_guc_conninfo = NULL;
 char	   *pgb_guc_bin_directory = NULL;
+char	   *pgb_guc_scratch_directory = NULL;
 int			pgb_guc_history_days = 90;
 char	   *pgb_guc_on_failure_command = NULL;
+char	   *pgb_guc_retention_logical;
+char	   *pgb_guc_retention_full;
 char	   *pgb_guc_export_job = NULL;
 int			pgb_guc_checkpoint = PGB_CHECKPOINT_FAST;
 int			pgb_guc_max_rate = 0;
@@ -52,6 +56,17 @@ check_absolute_path(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static bool
+check_scratch_directory(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0')
+	{
+		GUC_check_errdetail("The directory must be named.");
+		return false;
+	}
+	return check_absolute_path(newval, extra, source);
 }
 
 static bool
@@ -87,15 +102,26 @@ check_failure_command(char **newval, void **extra, GucSource source)
 	return error == NULL;
 }
 
+static bool
+check_retention(char **newval, void **extra, GucSource source)
+{
+	PgbPolicy	policy;
+	char	   *error = pgb_policy_parse(*newval, &policy);
+
+	if (error != NULL)
+		GUC_check_errdetail("%s", error);
+	return error == NULL;
+}
+
 /*
  * Beside the data directory.  The setting refers to its default for as long as the
  * process lives.
  */
 static char *
-default_repository(void)
+beside_data_directory(const char *suffix)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-	char	   *path = psprintf("%s-pgbackup", DataDir);
+	char	   *path = psprintf("%s%s", DataDir, suffix);
 
 	MemoryContextSwitchTo(old);
 	return path;
@@ -108,7 +134,7 @@ pgb_guc_define(void)
 							   "Directory of the backup repository.",
 							   "Better on another machine's or at least another disk's file system than the data directory.",
 							   &pgb_guc_repository,
-							   default_repository(),
+							   beside_data_directory("-pgbackup"),
 							   PGC_SIGHUP,
 							   0,
 							   check_repository, NULL, NULL);
@@ -159,6 +185,15 @@ pgb_guc_define(void)
 							   GUC_SUPERUSER_ONLY,
 							   check_absolute_path, NULL, NULL);
 
+	DefineCustomStringVariable("pgbackup.scratch_directory",
+							   "Directory for recoveries of single tables.",
+							   "Each takes room for the tables, the catalogs of their database, and some WAL, and removes it at its end.",
+							   &pgb_guc_scratch_directory,
+							   beside_data_directory("-pgbackup-scratch"),
+							   PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY,
+							   check_scratch_directory, NULL, NULL);
+
 	DefineCustomIntVariable("pgbackup.history_days",
 							"Days for which the rows of pgbackup_runs are kept.",
 							"-1 keeps them for ever.",
@@ -178,6 +213,23 @@ pgb_guc_define(void)
 							   GUC_SUPERUSER_ONLY,
 							   check_failure_command, NULL, NULL);
 
+	DefineCustomStringVariable("pgbackup.retention_logical",
+							   "How many logical backups of the same tables are kept.",
+							   "Such as \"last=2 daily=7 weekly=4 monthly=12 yearly=3\"; empty: none is ever removed.",
+							   &pgb_guc_retention_logical,
+							   "",
+							   PGC_SIGHUP,
+							   0,
+							   check_retention, NULL, NULL);
+
+	DefineCustomStringVariable("pgbackup.retention_full",
+							   "How many base backups are kept, and so how much WAL.",
+							   "Such as \"last=2 daily=7 weekly=4 monthly=12 yearly=3\"; empty: none is ever removed.",
+							   &pgb_guc_retention_full,
+							   "",
+							   PGC_SIGHUP,
+							   0,
+							   check_retention, NULL, NULL);
 	DefineCustomEnumVariable("pgbackup.checkpoint",
 							 "How the checkpoint goes with which a base backup begins.",
 							 "fast is over soon; spread takes its time, as the server's own checkpoints do.",

@@ -18,8 +18,11 @@ extern int	pgb_guc_compression_level;
 extern int	pgb_guc_archive_workers;
 extern char *pgb_guc_conninfo;
 extern char *pgb_guc_bin_directory;
+extern char *pgb_guc_scratch_directory; /* absolute path */
 extern int	pgb_guc_history_days;	/* -1: for ever */
 extern char *pgb_guc_on_failure_command;
+extern char *pgb_guc_retention_logical; /* as retention/policy.h says */
+extern char *pgb_guc_retention_full;
 extern char *pgb_guc_export_job;
 extern int	pgb_guc_checkpoint;		/* PgbCheckpoint */
 extern int	pgb_guc_max_rate;		/* kB/s; 0: no limit */

@@ -22,6 +22,7 @@
 #include "server/board.h"
 #include "server/compat.h"
 #include "server/job.h"
+#include "server/retention/expire.h"
 #include "server/schedule/failure.h"
 #include "server/schedule/history.h"
 #include "server/task.h"
@@ -164,6 +165,22 @@ tell_of_failure(const char *schedule, int64 run_id, const PgbJobResult *result,
 	PG_END_TRY();
 }
 
+/* The new backup is there, whatever becomes of the old ones. */
+static void
+remove_expired(MemoryContext context)
+{
+	PG_TRY();
+	{
+		if (pgb_retention_is_set())
+			(void) pgb_expire(false);
+	}
+	PG_CATCH();
+	{
+		pgb_worker_log(pgb_worker_recover(context), "removing backups that are not kept any longer");
+	}
+	PG_END_TRY();
+}
+
 /* Runs the job and catches how it ends. */
 static void
 run_job(char *request, MemoryContext context)
@@ -209,6 +226,8 @@ run_job(char *request, MemoryContext context)
 	finish(&result);
 	if (!result.succeeded && result.sqlerrcode != ERRCODE_QUERY_CANCELED)
 		tell_of_failure(schedule, run_id, &result, context);
+	if (result.succeeded && my_task->is_backup && schedule != NULL)
+		remove_expired(context);
 }
 
 void

@@ -24,6 +24,7 @@
 #include "server/compat.h"
 #include "server/job.h"
 #include "server/launcher.h"
+#include "server/recovery/recover.h"
 #include "server/schedule/databases.h"
 #include "server/shmem.h"
 #include "storage/ipc.h"
@@ -169,6 +170,7 @@ pgb_launcher_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	pgb_launcher_attach();
+	pgb_recover_clean();
 
 	while (!ShutdownRequestPending)
 	{

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "server/archive/archive.h"
 #include "server/board.h"
+#include "server/drops/drops.h"
 #include "server/guc.h"
 #include "server/launcher.h"
 #include "server/logical/dump_session.h"
@@ -35,6 +36,7 @@ _PG_init(void)
 	pgb_board_install();
 	pgb_archive_install();
 	pgb_dump_session_install();
+	pgb_truncate_install();
 	pgb_databases_install();
 	pgb_launcher_register();
 }

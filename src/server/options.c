@@ -96,3 +96,27 @@ pgb_options_from_json(const char *text)
 	options->level = atoi(pgb_json_need_string(json, "level", "options"));
 	return options;
 }
+
+char *
+pgb_options_selection(const char *text)
+{
+	static const char *const names[] = {
+		"schemas", "tables", "exclude_schemas", "exclude_tables", "exclude_table_data", "content"
+	};
+	PgbJson    *json = text != NULL ? pgb_json_parse(text, strlen(text), "options") : NULL;
+	StringInfoData buf;
+	PgbJsonWriter w;
+
+	initStringInfo(&buf);
+	pgb_json_begin(&w, &buf, false);
+	pgb_json_object(&w, NULL);
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		PgbJson    *value = pgb_json_get(json, names[i]);
+
+		if (value != NULL)
+			pgb_json_value(&w, names[i], value);
+	}
+	pgb_json_end_object(&w);
+	return buf.data;
+}

@@ -38,6 +38,12 @@ typedef struct PgbRunOptions
 extern char *pgb_options_to_json(const PgbRunOptions *options);
 extern PgbRunOptions *pgb_options_from_json(const char *json);
 
+/*
+ * The part of the JSON that says what is in the backup, as text: that of two backups is the same
+ * when one replaces the other.  json may be NULL.
+ */
+extern char *pgb_options_selection(const char *json);
+
 /* Raises ERRCODE_INVALID_PARAMETER_VALUE with a hint for another word. */
 extern PgbContent pgb_content_from_text(const char *text);
 

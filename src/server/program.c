@@ -25,8 +25,8 @@ extern char **environ;
 /* ---- the connection ---- */
 
 /* key='value', quoted as libpq's connection strings want it */
-static void
-add_keyword(StringInfo buf, const char *keyword, const char *value)
+void
+pgb_conninfo_add(StringInfo buf, const char *keyword, const char *value)
 {
 	appendStringInfo(buf, " %s='", keyword);
 	for (; *value; value++)
@@ -60,13 +60,13 @@ connection_string(const char *database, const char *options)
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	add_keyword(&buf, "host", own_host());
-	add_keyword(&buf, "port", psprintf("%d", PostPortNumber));
-	add_keyword(&buf, "user", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false));
+	pgb_conninfo_add(&buf, "host", own_host());
+	pgb_conninfo_add(&buf, "port", psprintf("%d", PostPortNumber));
+	pgb_conninfo_add(&buf, "user", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false));
 	appendStringInfo(&buf, " %s", pgb_guc_conninfo);
-	add_keyword(&buf, "dbname", database);
-	add_keyword(&buf, "fallback_application_name", "pgbackup");
-	add_keyword(&buf, "options", options);
+	pgb_conninfo_add(&buf, "dbname", database);
+	pgb_conninfo_add(&buf, "fallback_application_name", "pgbackup");
+	pgb_conninfo_add(&buf, "options", options);
 	return buf.data;
 }
 
@@ -99,16 +99,22 @@ child_environment(void)
 
 /* ---- the program ---- */
 
-static char *
-program_path(const char *name)
+char *
+pgb_program_beside_server(const char *name)
 {
 	char		directory[MAXPGPATH];
 
-	if (pgb_guc_bin_directory[0] != '\0')
-		return psprintf("%s/%s", pgb_guc_bin_directory, name);
 	strlcpy(directory, my_exec_path, sizeof(directory));
 	get_parent_directory(directory);
 	return psprintf("%s/%s", directory, name);
+}
+
+static char *
+program_path(const char *name)
+{
+	if (pgb_guc_bin_directory[0] != '\0')
+		return psprintf("%s/%s", pgb_guc_bin_directory, name);
+	return pgb_program_beside_server(name);
 }
 
 PgbProgram *
@@ -147,11 +153,17 @@ pgb_program_add_each(PgbProgram *program, const char *option, List *values)
 }
 
 PgbSubprocess *
-pgb_program_start(PgbProgram *program, const char *database, const char *options)
+pgb_program_start_at(PgbProgram *program, const char *conninfo)
 {
 	pgb_program_add(program, "--no-password");
-	pgb_program_add(program, psprintf("--dbname=%s", connection_string(database, options)));
+	pgb_program_add(program, psprintf("--dbname=%s", conninfo));
 	return pgb_subprocess_start(program->arguments, child_environment());
+}
+
+PgbSubprocess *
+pgb_program_start(PgbProgram *program, const char *database, const char *options)
+{
+	return pgb_program_start_at(program, connection_string(database, options));
 }
 
 /* ---- its words ---- */

@@ -11,6 +11,7 @@
 #ifndef PGB_PROGRAM_H
 #define PGB_PROGRAM_H
 
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "server/subprocess.h"
 
@@ -42,6 +43,15 @@ extern void pgb_program_add_each(PgbProgram *program, const char *option, List *
 /* Starts it, connecting to a database, whose sessions get these options of the server. */
 extern PgbSubprocess *pgb_program_start(PgbProgram *program, const char *database,
 										const char *options);
+
+/* The same with a connection of the caller's: to another server, as one of a sandbox. */
+extern PgbSubprocess *pgb_program_start_at(PgbProgram *program, const char *conninfo);
+
+/* Appends " keyword='value'", quoted as libpq wants it. */
+extern void pgb_conninfo_add(StringInfo conninfo, const char *keyword, const char *value);
+
+/* The path of a program in the directory of the server's own, wherever the clients are. */
+extern char *pgb_program_beside_server(const char *name);
 
 /*
  * Raises ERRCODE_EXTERNAL_ROUTINE_EXCEPTION with the program's own words as the

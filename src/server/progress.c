@@ -54,15 +54,21 @@ phase_name(PgbPhase phase)
 			return "analyzing";
 		case PGB_PHASE_FINISHING:
 			return "finishing";
+		case PGB_PHASE_LAYING_DOWN:
+			return "laying down files";
+		case PGB_PHASE_REPLAYING:
+			return "replaying WAL";
 	}
 	return "unknown";
 }
 
-/* The phase whose work the bytes are. */
+/* The phase whose work the bytes are; in a recovery each has its own. */
 static PgbPhase
-main_phase(PgbTask task)
+main_phase(const PgbJobProgress *p)
 {
-	switch (task)
+	if (p->phase == PGB_PHASE_LAYING_DOWN || p->phase == PGB_PHASE_REPLAYING)
+		return p->phase;
+	switch (p->task)
 	{
 		case PGB_TASK_LOGICAL:
 			return PGB_PHASE_EXPORTING;
@@ -70,6 +76,8 @@ main_phase(PgbTask task)
 			return PGB_PHASE_COPYING;
 		case PGB_TASK_RESTORE_DATABASE:
 			return PGB_PHASE_LOADING;
+		case PGB_TASK_RECOVER:
+			return PGB_PHASE_REPLAYING;
 	}
 	return PGB_PHASE_STARTING;
 }
@@ -83,7 +91,7 @@ estimate_rest(const PgbJobProgress *p, TimestampTz now, int64 *rest)
 {
 	double		elapsed = (double) (now - p->phase_started_at);
 
-	if (p->phase != main_phase(p->task) || p->bytes_done == 0 || elapsed <= 0)
+	if (p->phase != main_phase(p) || p->bytes_done == 0 || elapsed <= 0)
 		return false;
 	if (p->bytes_done >= p->bytes_total)
 		*rest = 0;
@@ -95,9 +103,9 @@ estimate_rest(const PgbJobProgress *p, TimestampTz now, int64 *rest)
 static double
 percent_done(const PgbJobProgress *p)
 {
-	if (p->phase < main_phase(p->task))
+	if (p->phase < main_phase(p))
 		return 0;
-	if (p->phase > main_phase(p->task) || p->bytes_total == 0)
+	if (p->phase > main_phase(p) || p->bytes_total == 0)
 		return 100;
 	return Min(100.0, 100.0 * (double) p->bytes_done / (double) p->bytes_total);
 }

@@ -741,6 +741,26 @@ pgb_job_set_totals(PgbJobRef ref, uint64 objects, uint64 bytes)
 	LWLockRelease(shared->lock);
 }
 
+void
+pgb_job_set_bytes(PgbJobRef ref, uint64 done)
+{
+	Job		   *job;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	job = find_job(ref);
+	if (job != NULL)
+		pg_atomic_write_u64(&job->bytes_done, done);
+	LWLockRelease(shared->lock);
+}
+
+void
+pgb_job_begin_bytes(PgbJobRef ref, PgbPhase phase, uint64 total)
+{
+	pgb_job_set_phase(ref, phase);
+	pgb_job_set_bytes(ref, 0);
+	pgb_job_set_totals(ref, 0, total);
+}
+
 PgbDumpState
 pgb_job_dump_state(PgbJobRef ref)
 {

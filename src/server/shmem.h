@@ -44,7 +44,8 @@ typedef enum PgbTask
 {
 	PGB_TASK_LOGICAL,			/* a logical backup of its database */
 	PGB_TASK_FULL,				/* a base backup of the cluster */
-	PGB_TASK_RESTORE_DATABASE	/* a logical backup into a new database */
+	PGB_TASK_RESTORE_DATABASE,	/* a logical backup into a new database */
+	PGB_TASK_RECOVER			/* tables as they were at a moment */
 } PgbTask;
 
 /*
@@ -69,7 +70,11 @@ typedef enum PgbPhase
 	PGB_PHASE_LOADING,			/* data workers load rows and large objects */
 	PGB_PHASE_INDEXING,			/* pg_restore, what comes after the rows */
 	PGB_PHASE_ANALYZING,
-	PGB_PHASE_FINISHING			/* settings of the database, and its name */
+	PGB_PHASE_FINISHING,		/* settings of the database, and its name */
+
+	/* of a recovery */
+	PGB_PHASE_LAYING_DOWN,		/* files of a base backup become a sandbox: bytes */
+	PGB_PHASE_REPLAYING			/* the sandbox replays WAL: bytes */
 } PgbPhase;
 
 /* What pgbackup_progress shows of a running job. */
@@ -203,6 +208,10 @@ extern bool pgb_job_cancel_requested(PgbJobRef job);
 extern void pgb_job_finish(PgbJobRef job, const PgbJobResult *result);
 
 extern void pgb_job_set_phase(PgbJobRef job, PgbPhase phase);
+
+/* A phase with a count of bytes of its own, which begins at 0; and where it has come to. */
+extern void pgb_job_begin_bytes(PgbJobRef job, PgbPhase phase, uint64 total);
+extern void pgb_job_set_bytes(PgbJobRef job, uint64 done);
 extern void pgb_job_set_totals(PgbJobRef job, uint64 objects, uint64 bytes);
 
 extern PgbDumpState pgb_job_dump_state(PgbJobRef job);

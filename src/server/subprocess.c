@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * subprocess.c
- *	  A program that a job runs beside it: pg_dump, pg_dumpall.
+ *	  A program that a job runs beside it: pg_dump, pg_dumpall, the server of a sandbox.
  *
  * src/server/subprocess.c
  *
@@ -30,21 +30,44 @@
 struct PgbSubprocess
 {
 	pid_t		pid;			/* 0: ended and reaped */
-	int			words_fd;		/* its standard error; -1: at its end */
+	int			words_fd;		/* its standard error; of a server, output; -1: at its end */
+	bool		is_server;
 	int			status;			/* of waitpid */
 	int			nwords;
 	char		words[MAX_WORDS + 1];
 };
 
+/* What makes the difference between a program and a server. */
+typedef struct Manner
+{
+	int			death_signal;	/* that it gets when we die */
+	const char *log;			/* for its standard error; NULL: that is what is kept */
+} Manner;
+
+/* Connects its standard input, output and error. */
+static bool
+connect_child(const Manner *manner, int words_fd)
+{
+	int			null_fd = open("/dev/null", O_RDWR);
+	int			error_fd = words_fd;
+
+	if (manner->log != NULL)
+		error_fd = open(manner->log, O_WRONLY | O_CREAT | O_APPEND, S_IRUSR | S_IWUSR);
+	return null_fd >= 0 && error_fd >= 0 &&
+		dup2(null_fd, STDIN_FILENO) >= 0 &&
+		dup2(manner->log != NULL ? words_fd : null_fd, STDOUT_FILENO) >= 0 &&
+		dup2(error_fd, STDERR_FILENO) >= 0;
+}
+
 /* In the child: nothing here may allocate, or raise. */
 static void
-run_child(char *const *argv, char *const *environment, int words_fd, pid_t parent, int max_fd)
+run_child(char *const *argv, char *const *environment, const Manner *manner, int words_fd,
+		  pid_t parent, int max_fd)
 {
 	sigset_t	none;
-	int			null_fd;
 
 #ifdef __linux__
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_PDEATHSIG, manner->death_signal);
 	if (getppid() != parent)
 		_exit(126);
 #endif
@@ -59,11 +82,7 @@ run_child(char *const *argv, char *const *environment, int words_fd, pid_t paren
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 
-	null_fd = open("/dev/null", O_RDWR);
-	if (null_fd < 0 ||
-		dup2(null_fd, STDIN_FILENO) < 0 ||
-		dup2(null_fd, STDOUT_FILENO) < 0 ||
-		dup2(words_fd, STDERR_FILENO) < 0)
+	if (!connect_child(manner, words_fd))
 		_exit(126);
 	for (int fd = STDERR_FILENO + 1; fd < max_fd; fd++)
 		(void) close(fd);
@@ -79,8 +98,8 @@ run_child(char *const *argv, char *const *environment, int words_fd, pid_t paren
 	_exit(127);
 }
 
-PgbSubprocess *
-pgb_subprocess_start(char *const *argv, char *const *environment)
+static PgbSubprocess *
+start(char *const *argv, char *const *environment, const Manner *manner)
 {
 	PgbSubprocess *process = palloc0(sizeof(PgbSubprocess));
 	pid_t		parent = getpid();
@@ -107,7 +126,7 @@ pgb_subprocess_start(char *const *argv, char *const *environment)
 	sigprocmask(SIG_SETMASK, &all, &old);
 	process->pid = fork();
 	if (process->pid == 0)
-		run_child(argv, environment, fds[1], parent, (int) max_fd);
+		run_child(argv, environment, manner, fds[1], parent, (int) max_fd);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 
 	(void) close(fds[1]);
@@ -123,6 +142,43 @@ pgb_subprocess_start(char *const *argv, char *const *environment)
 	}
 	process->words_fd = fds[0];
 	return process;
+}
+
+PgbSubprocess *
+pgb_subprocess_start(char *const *argv, char *const *environment)
+{
+	Manner		manner = {SIGTERM, NULL};
+
+	return start(argv, environment, &manner);
+}
+
+PgbSubprocess *
+pgb_subprocess_start_server(char *const *argv, char *const *environment, const char *log)
+{
+	Manner		manner = {SIGQUIT, log};
+	PgbSubprocess *process = start(argv, environment, &manner);
+
+	process->is_server = true;
+	return process;
+}
+
+bool
+pgb_subprocess_all_ended(PgbSubprocess *process)
+{
+	return pgb_subprocess_ended(process) && process->words_fd < 0;
+}
+
+int
+pgb_subprocess_pid(const PgbSubprocess *process)
+{
+	return process->pid;
+}
+
+void
+pgb_subprocess_signal(PgbSubprocess *process, int signal)
+{
+	if (process->pid != 0)
+		kill(process->pid, signal);
 }
 
 static void
@@ -169,7 +225,8 @@ pgb_subprocess_ended(PgbSubprocess *process)
 		process->status = status;
 		process->pid = 0;
 		take_words(process);
-		close_words(process);
+		if (!process->is_server)
+			close_words(process);
 	}
 	return process->pid == 0;
 }
@@ -205,18 +262,23 @@ pgb_subprocess_end_text(PgbSubprocess *process)
 void
 pgb_subprocess_stop(PgbSubprocess *process)
 {
-	if (process == NULL || process->pid == 0)
+	if (process == NULL)
 		return;
-
-	kill(process->pid, SIGTERM);
-	for (int waited = 0; waited < STOP_PATIENCE_MS; waited += 10)
+	if (process->pid != 0)
 	{
-		if (pgb_subprocess_ended(process))
-			return;
-		pg_usleep(10 * 1000L);
+		kill(process->pid, SIGTERM);
+		for (int waited = 0; waited < STOP_PATIENCE_MS; waited += 10)
+		{
+			if (pgb_subprocess_ended(process))
+				break;
+			pg_usleep(10 * 1000L);
+		}
 	}
-	kill(process->pid, SIGKILL);
-	(void) waitpid(process->pid, &process->status, 0);
-	process->pid = 0;
+	if (process->pid != 0)
+	{
+		kill(process->pid, SIGKILL);
+		(void) waitpid(process->pid, &process->status, 0);
+		process->pid = 0;
+	}
 	close_words(process);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * subprocess.h
- *	  A program that a job runs beside it: pg_dump, pg_dumpall.
+ *	  A program that a job runs beside it: pg_dump, pg_dumpall, the server of a sandbox.
  *
  * src/server/subprocess.h
  *
@@ -23,6 +23,23 @@ typedef struct PgbSubprocess PgbSubprocess;
  * seen as an exit with status 127.
  */
 extern PgbSubprocess *pgb_subprocess_start(char *const *argv, char *const *environment);
+
+/*
+ * The same for a server: its standard error goes to a log, which is appended to.  Its
+ * standard output is what we keep, and is inherited by all of its processes.  If this
+ * process dies it is told to stop at once (SIGQUIT).
+ */
+extern PgbSubprocess *pgb_subprocess_start_server(char *const *argv, char *const *environment,
+												  const char *log);
+
+/* Have a server and all of its processes ended? */
+extern bool pgb_subprocess_all_ended(PgbSubprocess *process);
+
+/* Sends it a signal, if it runs. */
+extern void pgb_subprocess_signal(PgbSubprocess *process, int signal);
+
+/* Its process id; 0 once it has ended. */
+extern int	pgb_subprocess_pid(const PgbSubprocess *process);
 
 /* Takes what it has written; true once it has ended. */
 extern bool pgb_subprocess_ended(PgbSubprocess *process);

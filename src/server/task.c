@@ -11,6 +11,7 @@
 
 #include "server/logical/export.h"
 #include "server/physical/base.h"
+#include "server/recovery/recover.h"
 #include "server/restore/restore.h"
 #include "server/task.h"
 
@@ -44,6 +45,14 @@ static const PgbTaskOps tasks[] = {
 		.run = pgb_restore_run,
 		.cleanup = pgb_restore_cleanup,
 		.report = pgb_restore_report
+	},
+	[PGB_TASK_RECOVER] = {
+		.name = "recovery",
+		.noun = "recovery",
+		.leavings = "Nothing of it is left in the scratch directory.",
+		.create = pgb_recover_create,
+		.run = pgb_recover_run,
+		.cleanup = pgb_recover_cleanup
 	}
 };
 

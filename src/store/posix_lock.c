@@ -44,9 +44,9 @@ is_current(const PgbLock *lock)
 		ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Tries once.  Returns false if another process has it. */
+/* Tries once, with LOCK_EX or LOCK_SH.  Returns false if another process has it. */
 static bool
-try_lock(PgbLock *lock)
+try_lock(PgbLock *lock, int mode)
 {
 	int			rc;
 
@@ -56,7 +56,7 @@ try_lock(PgbLock *lock)
 	 */
 	do
 	{
-		rc = flock(lock->fd, LOCK_EX | LOCK_NB);
+		rc = flock(lock->fd, mode | LOCK_NB);
 	} while (rc != 0 && errno == EINTR);
 
 	if (rc != 0 && errno != EWOULDBLOCK)
@@ -64,14 +64,21 @@ try_lock(PgbLock *lock)
 	return rc == 0;
 }
 
-PgbLock *
-pgb_posix_lock(char *path, bool wait)
+static PgbLock *
+make_lock(char *path)
 {
 	PgbLock    *lock = palloc0(sizeof(PgbLock));
 
 	lock->path = path;
 	lock->fd = -1;
 	pgb_resource_keep(&lock->resource, release_lock, lock);
+	return lock;
+}
+
+PgbLock *
+pgb_posix_lock(char *path, bool wait)
+{
+	PgbLock    *lock = make_lock(path);
 
 	for (;;)
 	{
@@ -84,7 +91,7 @@ pgb_posix_lock(char *path, bool wait)
 		if (lock->fd < 0)
 			pgb_posix_report(ERROR, "open", lock->path);
 
-		if (!try_lock(lock))
+		if (!try_lock(lock, LOCK_EX))
 		{
 			if (!wait)
 			{
@@ -104,4 +111,18 @@ void
 pgb_posix_unlock(PgbLock *lock)
 {
 	release_lock(lock);
+}
+
+PgbLock *
+pgb_posix_share(char *path)
+{
+	PgbLock    *lock = make_lock(path);
+
+	lock->fd = pgb_open(path, O_RDONLY, 0);
+	if (lock->fd < 0 && errno != ENOENT)
+		pgb_posix_report(ERROR, "open", path);
+	if (lock->fd >= 0 && try_lock(lock, LOCK_SH) && is_current(lock))
+		return lock;
+	release_lock(lock);
+	return NULL;
 }

@@ -88,9 +88,9 @@ typedef struct PgbStoreOps
 	void		(*sync_folder) (PgbStore *store, const char *folder);
 
 	/*
-	 * Remove an object, or a folder with all in it; an absent one is no error.
-	 * discard is for cleaning up after an error: it raises nothing, what it
-	 * could not do is a WARNING.
+	 * Remove an object, or a folder with all in it, durably; an absent one is no
+	 * error.  discard is for what is only rubbish, as after an error: it raises
+	 * nothing, what it could not do is a WARNING, and a crash may bring it back.
 	 */
 	void		(*remove) (PgbStore *store, const char *name);
 	void		(*discard) (PgbStore *store, const char *name);
@@ -103,6 +103,12 @@ typedef struct PgbStoreOps
 	 */
 	struct PgbLock *(*lock) (PgbStore *store, const char *name, bool wait);
 	void		(*unlock) (struct PgbLock *lock);
+
+	/*
+	 * The same for many at a time: keeps others from locking an object that is there, and writes
+	 * nothing.  NULL when one of them has it locked, or when it is not there.
+	 */
+	struct PgbLock *(*share) (PgbStore *store, const char *name);
 
 	/*
 	 * The path of a folder for programs that write files themselves (pg_dump);

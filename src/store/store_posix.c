@@ -410,7 +410,10 @@ posix_sync_folder(PgbStore *store, const char *folder)
 static void
 posix_remove(PgbStore *store, const char *name)
 {
-	pgb_posix_remove_tree(object_path(store, name), ERROR);
+	char	   *path = object_path(store, name);
+
+	pgb_posix_remove_tree(path, ERROR);
+	sync_parent(path);
 }
 
 static void
@@ -427,6 +430,12 @@ static struct PgbLock *
 posix_lock(PgbStore *store, const char *name, bool wait)
 {
 	return pgb_posix_lock(object_path(store, name), wait);
+}
+
+static struct PgbLock *
+posix_share(PgbStore *store, const char *name)
+{
+	return pgb_posix_share(object_path(store, name));
 }
 
 /* ---- the place ---- */
@@ -457,6 +466,7 @@ static const PgbStoreOps posix_ops = {
 	.discard = posix_discard,
 	.lock = posix_lock,
 	.unlock = pgb_posix_unlock,
+	.share = posix_share,
 	.local_path = posix_local_path,
 };
 

@@ -114,6 +114,7 @@ typedef struct PgbImportShared
 	int			dump_id;		/* of the TABLE DATA entry */
 	int			encoding;
 	char		backup[PGB_ID_SIZE];
+	char		repository[MAXPGPATH];
 } PgbImportShared;
 
 /*

@@ -208,6 +208,7 @@ create_context(const PgbImport *import, List *compressible, int nworkers)
 	shared->dump_id = import->table->dump_id;
 	shared->encoding = import->encoding;
 	strlcpy(shared->backup, import->manifest->id, sizeof(shared->backup));
+	strlcpy(shared->repository, import->repository->store->location, sizeof(shared->repository));
 	shm_toc_insert(pcxt->toc, PGB_IMPORT_KEY_SHARED, shared);
 
 	share_list(pcxt, PGB_IMPORT_KEY_COLUMNS, columns);

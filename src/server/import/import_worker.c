@@ -16,10 +16,10 @@
 #include "access/parallel.h"
 #include "access/table.h"
 #include "access/toast_internals.h"
+#include "access/xlog.h"
 #include "executor/executor.h"
 #include "nodes/nodes.h"
 #include "server/compat.h"
-#include "server/guc.h"
 #include "server/import/import.h"
 #include "storage/shm_mq.h"
 #include "utils/rel.h"
@@ -258,7 +258,7 @@ open_source(Worker *worker, shm_toc *toc)
 {
 	PgbImport  *import = &worker->import;
 
-	import->repository = pgb_server_repository(false);
+	import->repository = pgb_repository_open(worker->shared->repository, GetSystemIdentifier(), false);
 	import->manifest = pgb_catalog_get(import->repository, worker->shared->backup, PGB_LOGICAL, NULL);
 	import->table = pgb_manifest_table_by_dump_id(import->manifest, worker->shared->dump_id);
 	if (import->table == NULL)

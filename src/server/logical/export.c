@@ -28,6 +28,7 @@
 #include "server/guc.h"
 #include "server/logical/dump.h"
 #include "server/logical/dump_session.h"
+#include "server/logical/dumped.h"
 #include "server/logical/export.h"
 #include "server/logical/plan.h"
 #include "server/logical/worker.h"
@@ -47,7 +48,6 @@
 /* No table of contents is as long as that. */
 #define MAX_TOC_BYTES		(1024 * 1024 * 1024 - 1)
 
-#define COPY_CHUNK			(256 * 1024)
 #define NAP_MS				200
 
 /* What the data workers have told of a table. */
@@ -528,71 +528,14 @@ finish_tables(PgbExport *export)
 
 /* ---- what pg_dump has written itself ---- */
 
-/* The sink has described the file in a context of its own: the manifest needs it for longer. */
-static void
-keep_description(PgbStoredFile *file)
-{
-	PgbFrameList *frames = &file->frames;
-	Size		size = mul_size(frames->count, sizeof(PgbFrame));
-
-	file->name = pstrdup(file->name);
-	frames->frames = memcpy(palloc(size), frames->frames, size);
-	frames->allocated = frames->count;
-}
-
 /* Compresses a file of the dump folder into the backup, and removes it. */
 static void
 compress_file(PgbExport *export, const char *from, const char *to, PgbFrameRule rule,
 			  PgbStoredFile *file)
 {
-	PgbStore   *store = export->repository->store;
-	char	   *name = psprintf("%s/%s", export->dump_folder, from);
-	MemoryContext context = AllocSetContextCreate(export->context, "pgbackup compression",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old;
-	PgbSink    *sink;
-	PgbObject  *object;
-	PgbStat		stat;
-	char	   *buffer;
-
-	old = MemoryContextSwitchTo(context);
-	buffer = palloc(COPY_CHUNK);
-	if (!store->ops->stat(store, name, &stat))
-		elog(ERROR, "file \"%s\" of the dump has vanished", name);
-	sink = pgb_backup_sink_create(export->writer, to, export->options->level, rule, file);
-	object = store->ops->open(store, name);
-	for (uint64 offset = 0; offset < stat.size; offset += COPY_CHUNK)
-	{
-		size_t		length = Min(COPY_CHUNK, stat.size - offset);
-
-		CHECK_FOR_INTERRUPTS();
-		if (!PostmasterIsAlive())
-			proc_exit(1);
-		store->ops->read_at(object, offset, buffer, length);
-		pgb_sink_write(sink, buffer, length);
-	}
-	pgb_sink_finish(sink);
-	store->ops->close(object);
-	MemoryContextSwitchTo(old);
-	keep_description(file);
-	MemoryContextDelete(context);
-	store->ops->remove(store, name);
-}
-
-static void
-note_table(PgbManifest *m, const PgbTocEntry *entry, const PgbStoredFile *file)
-{
-	PgbTable   *table = &m->tables[m->ntables++];
-
-	table->dump_id = entry->dump_id;
-	table->oid = entry->oid;
-	table->schema_name = pgb_to_utf8(entry->schema_name);
-	table->table_name = pgb_to_utf8(entry->tag);
-	for (uint32 i = 0; i < file->frames.count; i++)
-		table->row_count += file->frames.frames[i].rows;
-	table->raw_bytes = file->raw_bytes - strlen(PGB_COPY_TERMINATOR);
-	table->stored_bytes = file->stored_bytes;
-	table->file = file->name;
+	pgb_dumped_compress(export->writer, export->repository->store,
+						psprintf("%s/%s", export->dump_folder, from), to, export->options->level,
+						rule, file);
 }
 
 /* The table data in the dump folder: rows where pg_dump read them, else only a terminator. */
@@ -619,7 +562,7 @@ compress_tables(PgbExport *export)
 		compress_file(export, entry->file_name,
 					  psprintf("%s" PGB_COMPRESSED_SUFFIX, entry->file_name),
 					  PGB_FRAME_LINES, file);
-		note_table(m, entry, file);
+		pgb_dumped_note_table(m, entry, file);
 	}
 }
 

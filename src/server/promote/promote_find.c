@@ -141,7 +141,12 @@ pgb_promote_take(PgbPromote *promote)
 static void
 open_source(PgbPromote *promote)
 {
-	pgb_stage_open_archive(promote->stage);
+	const PgbStagedRecord *record = promote->record;
+
+	if (record->toc != NULL)
+		pgb_stage_open_toc(promote->stage, record->toc, record->toc_length, record->backup);
+	else
+		pgb_stage_open_archive(promote->stage);
 }
 
 /* What was staged, by its old name. */
@@ -202,7 +207,7 @@ take_tables(PgbPromote *promote)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("partition \"%s\" of backup \"%s\" was not staged",
-							pgb_stage_old_name(table->entry), stage->manifest->id),
+							pgb_stage_old_name(table->entry), stage->backup),
 					 errhint("Stage the table again.")));
 		table->oid = part->oid;
 		table->name = table->entry->tag;

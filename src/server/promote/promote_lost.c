@@ -269,6 +269,6 @@ pgb_promote_note_lost(PgbPromote *promote)
 	{
 		pgb_stage_note(promote->stage, NOTICE, "depended on it, and does not exist: %s", lost.names.data);
 		pgb_stage_note_hint(promote->stage, psprintf("The definitions are in backup \"%s\"; pg_restore brings them back.",
-													 promote->stage->manifest->id));
+													 promote->stage->backup));
 	}
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * stage.c
- *	  pgbackup_restore_table: one table of a logical backup, staged beside the
- *	  live ones.
+ *	  pgbackup_restore_table: one table of a logical backup, or as it was at a
+ *	  moment, staged beside the live ones.
  *
  * The archive's definition of the table is parsed by the server's own parser,
  * moved to its new name and schema on the parse tree, and run as the table's
@@ -19,6 +19,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "server/arguments.h"
+#include "server/recovery/recover.h"
 #include "server/stage/stage.h"
 #include "server/stage/stage_record.h"
 #include "tcop/utility.h"
@@ -63,20 +64,31 @@ as_name_argument(FunctionCallInfo fcinfo)
 	return name;
 }
 
+/* The moment, if one was given. */
+static void
+read_target(FunctionCallInfo fcinfo, PgbStageRequest *request)
+{
+	if (!PG_ARGISNULL(ARG_AT) && !PG_ARGISNULL(ARG_AT_LSN))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("arguments \"%s\" and \"%s\" exclude each other", "at", "at_lsn"),
+				 errhint("Give the moment as one of them.")));
+	request->has_target = !PG_ARGISNULL(ARG_AT) || !PG_ARGISNULL(ARG_AT_LSN);
+	if (!PG_ARGISNULL(ARG_AT))
+		request->target = pgb_recover_target_time(PG_GETARG_TIMESTAMPTZ(ARG_AT));
+	else if (!PG_ARGISNULL(ARG_AT_LSN))
+		request->target = pgb_recover_target_lsn(PG_GETARG_LSN(ARG_AT_LSN));
+}
+
 static void
 read_request(FunctionCallInfo fcinfo, PgbStageRequest *request)
 {
-	if (!PG_ARGISNULL(ARG_AT) || !PG_ARGISNULL(ARG_AT_LSN))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("recovery to a moment needs a base backup, which this version does not make"),
-				 errhint("Leave out at and at_lsn to stage the table as it was when the backup was made.")));
-
 	request->relation = pgb_text_argument(fcinfo, ARG_RELATION, "relation");
 	request->backup = pgb_text_argument(fcinfo, ARG_BACKUP, "backup");
 	request->schema = pgb_text_argument(fcinfo, ARG_INTO_SCHEMA, "into_schema");
 	request->as_name = as_name_argument(fcinfo);
 	request->with_indexes = PG_ARGISNULL(ARG_WITH_INDEXES) || PG_GETARG_BOOL(ARG_WITH_INDEXES);
+	read_target(fcinfo, request);
 }
 
 static void
@@ -85,7 +97,7 @@ error_context(void *arg)
 	const PgbStage *stage = arg;
 
 	errcontext("staging table \"%s\" from backup \"%s\"", stage->request.relation,
-			   stage->manifest != NULL ? stage->manifest->id : stage->request.backup);
+			   stage->backup != NULL ? stage->backup : stage->request.backup);
 }
 
 static void
@@ -148,7 +160,7 @@ result(FunctionCallInfo fcinfo, const PgbStage *stage)
 
 	values[0] = ObjectIdGetDatum(stage->root->oid);
 	values[1] = Int64GetDatum((int64) stage->row_count);
-	values[2] = CStringGetTextDatum(stage->manifest->id);
+	values[2] = CStringGetTextDatum(stage->backup);
 	values[3] = TimestampTzGetDatum(stage->manifest->as_of);
 	values[4] = LSNGetDatum(stage->manifest->start_lsn);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));

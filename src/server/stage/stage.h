@@ -31,6 +31,7 @@
 #include "nodes/pg_list.h"
 #include "repo/repository.h"
 #include "repo/toc.h"
+#include "repo/window.h"
 #include "utils/hsearch.h"
 
 #define PGB_RECOVERY_SCHEMA		"pgbackup_recovery"
@@ -40,6 +41,8 @@ typedef struct PgbStageRequest
 {
 	char	   *relation;		/* as it was written */
 	char	   *backup;			/* an id, or "latest" */
+	bool		has_target;		/* as it was at a moment: recovered from a base backup */
+	PgbTarget	target;
 	char	   *schema;			/* where to */
 	char	   *as_name;		/* or NULL */
 	bool		with_indexes;
@@ -75,7 +78,9 @@ typedef struct PgbStage
 
 	/* where it comes from */
 	PgbRepository *repository;
-	PgbManifest *manifest;
+	PgbManifest *manifest;		/* NULL when the rows do not matter: see pgb_stage_open_toc() */
+	const char *backup;			/* the id that people know: of a recovery, the base backup's */
+	struct PgbRecovered *recovered; /* or NULL */
 	PgbToc	   *toc;			/* names in the server's encoding, see
 								 * pgb_stage_text() for the rest */
 	int			encoding;		/* of the archive's text */
@@ -100,8 +105,12 @@ typedef struct PgbStage
 
 /* ---- stage_archive.c ---- */
 
-/* Finds the backup and reads its table of contents. */
+/* Finds the backup, or recovers the moment that was asked for, and reads its table of contents. */
 extern void pgb_stage_open_archive(PgbStage *stage);
+
+/* The same with a table of contents that was kept, in the encoding of this database, without rows. */
+extern void pgb_stage_open_toc(PgbStage *stage, const char *data, size_t length,
+							   const char *backup);
 
 /* A text of the archive in the server's encoding; NULL stays NULL. */
 extern char *pgb_stage_text(const PgbStage *stage, const char *text);

@@ -15,6 +15,7 @@
 #include "parser/parser.h"
 #include "server/encoding.h"
 #include "server/guc.h"
+#include "server/recovery/recover.h"
 #include "server/stage/stage.h"
 #include "utils/builtins.h"
 
@@ -44,7 +45,7 @@ pgb_stage_parse(const PgbStage *stage, const char *text)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("backup \"%s\" has an empty statement in \"%s\"",
-						stage->manifest->id, PGB_TOC_NAME),
+						stage->backup, PGB_TOC_NAME),
 				 errhint("Stage the table from another backup.")));
 	return statements;
 }
@@ -107,20 +108,59 @@ convert_names(PgbStage *stage)
 	}
 }
 
+static void
+read_toc(PgbStage *stage, const char *data, size_t length)
+{
+	stage->toc = pgb_toc_parse(data, length, psprintf("%s of backup %s", PGB_TOC_NAME, stage->backup));
+	convert_names(stage);
+}
+
+static void
+find_backup(PgbStage *stage)
+{
+	stage->repository = pgb_server_repository(false);
+	stage->manifest = pgb_catalog_get(stage->repository, stage->request.backup, PGB_LOGICAL,
+									  pgb_to_utf8(get_database_name(MyDatabaseId)));
+	stage->backup = stage->manifest->id;
+}
+
+/* What has been recovered is an archive as any other. */
+static void
+recover(PgbStage *stage)
+{
+	PgbRecoverRequest request = {0};
+
+	request.names = list_make1(pgb_recover_name(stage->request.relation));
+	request.search_path = pgb_recover_search_path();
+	request.target = stage->request.target;
+	request.backup = stage->request.backup;
+	request.jobs = pgb_guc_jobs;
+	stage->recovered = pgb_recover(&request);
+	stage->repository = stage->recovered->repository;
+	stage->manifest = stage->recovered->manifest;
+	stage->backup = stage->recovered->backup;
+}
+
 void
 pgb_stage_open_archive(PgbStage *stage)
 {
 	size_t		length;
 	char	   *data;
 
-	stage->repository = pgb_server_repository(false);
-	stage->manifest = pgb_catalog_get(stage->repository, stage->request.backup, PGB_LOGICAL,
-									  pgb_to_utf8(get_database_name(MyDatabaseId)));
+	if (stage->request.has_target)
+		recover(stage);
+	else
+		find_backup(stage);
 	stage->encoding = archive_encoding(stage->manifest);
-
 	data = pgb_backup_read_file(stage->repository, stage->manifest, PGB_TOC_NAME,
 								MaxAllocSize - 1, &length);
-	stage->toc = pgb_toc_parse(data, length,
-							   psprintf("%s of backup %s", PGB_TOC_NAME, stage->manifest->id));
-	convert_names(stage);
+	read_toc(stage, data, length);
+}
+
+void
+pgb_stage_open_toc(PgbStage *stage, const char *data, size_t length, const char *backup)
+{
+	stage->backup = backup;
+	stage->encoding = GetDatabaseEncoding();
+	read_toc(stage, data, length);
 }

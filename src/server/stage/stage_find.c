@@ -112,7 +112,7 @@ check_database(const PgbStage *stage, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("backup \"%s\" is of database \"%s\", not of \"%s\"",
-						stage->manifest->id, database, name)));
+						stage->backup, database, name)));
 }
 
 /* Splits the caller's name; a database in it must be the one of the backup. */
@@ -221,7 +221,7 @@ refuse_ambiguous(PgbStage *stage, List *entries)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("backup \"%s\" has more than one table \"%s\"",
-					stage->manifest->id, stage->request.relation),
+					stage->backup, stage->request.relation),
 			 errdetail("They are: %s.", names.data),
 			 errhint("Give the name with its schema.")));
 }
@@ -250,16 +250,16 @@ refuse_missing(PgbStage *stage, const char *schema, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("backup \"%s\" has the rows of table \"%s\", but not its definition",
-						stage->manifest->id, stage->request.relation),
+						stage->backup, stage->request.relation),
 				 errdetail("Either the backup was made with content => 'data', or the table belongs to an extension."),
 				 errhint("Name a backup that was made with content => 'all', or load the rows into a table that exists with pg_restore.")));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("table \"%s\" is not in backup \"%s\"",
-					stage->request.relation, stage->manifest->id),
+					stage->request.relation, stage->backup),
 			 errhint("pgbackup_contents('%s') lists the tables of this backup, pgbackup_list() the backups.",
-					 stage->manifest->id)));
+					 stage->backup)));
 }
 
 PgbTocEntry *
@@ -290,7 +290,7 @@ pgb_stage_find(PgbStage *stage)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is %s in backup \"%s\"", stage->request.relation,
-						relation_kind(linitial(found))->name, stage->manifest->id),
+						relation_kind(linitial(found))->name, stage->backup),
 				 errhint("Only tables can be staged; pg_restore brings back the definition of anything else.")));
 
 	if (list_length(tables) == 1)

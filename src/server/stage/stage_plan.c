@@ -84,7 +84,7 @@ parse_definition(const PgbStage *stage, const PgbTocEntry *entry)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("backup \"%s\" has no CREATE TABLE for table \"%s\"",
-						stage->manifest->id, pgb_stage_old_name(entry)),
+						stage->backup, pgb_stage_old_name(entry)),
 				 errhint("Stage the table from another backup.")));
 	return create;
 }
@@ -114,7 +114,7 @@ refuse_lost_parent(const PgbStage *stage, const PgbStagedTable *child, const Ran
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("table \"%s\" inherits from \"%s.%s\", which is no table of backup \"%s\"",
 					pgb_stage_old_name(child->entry), parent->schemaname, parent->relname,
-					stage->manifest->id),
+					stage->backup),
 			 errdetail("The columns that it inherits are not known without its parent."),
 			 errhint("Stage it from a backup that has both.")));
 }
@@ -269,7 +269,7 @@ check_data(PgbStage *stage)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("backup \"%s\" has the definition of table \"%s\", but not its rows",
-						stage->manifest->id, stage->request.relation),
+						stage->backup, stage->request.relation),
 				 errdetail("The backup was made with content => 'schema', or the table's data was excluded."),
 				 errhint("Stage the table from another backup: pgbackup_contents() lists the tables whose rows a backup has.")));
 
@@ -306,8 +306,11 @@ pgb_stage_plan(PgbStage *stage, PgbTocEntry *entry)
 		note_children(stage, stage->root);
 	list_sort(stage->tables, by_place_in_archive);
 
-	find_data(stage);
-	check_data(stage);
+	if (stage->manifest != NULL)
+	{
+		find_data(stage);
+		check_data(stage);
+	}
 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);

@@ -14,12 +14,16 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "server/own_tables.h"
+#include "server/recovery/recover.h"
 #include "server/stage/stage_record.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 static const char *const tables[] = {"pgbackup_staged_tables", "pgbackup_staged_parts"};
+
+/* Of tables that were recovered: their table of contents is in no backup. */
+static const char *const definitions[] = {"pgbackup_staged_definitions"};
 
 /* The columns of relation c, as a text to be compared; NULL if it is no table. */
 #define COLUMNS_OF_C \
@@ -74,7 +78,7 @@ insert_table(const PgbOwnTables *own, const PgbStage *stage)
 	values[0] = ObjectIdGetDatum(stage->root->oid);
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(stage->root->entry->schema_name));
 	values[2] = DirectFunctionCall1(namein, CStringGetDatum(stage->root->entry->tag));
-	values[3] = CStringGetTextDatum(stage->manifest->id);
+	values[3] = CStringGetTextDatum(stage->backup);
 	values[4] = TimestampTzGetDatum(stage->manifest->as_of);
 	values[5] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(own->caller, false)));
 	execute(psprintf("INSERT INTO %s.pgbackup_staged_tables"
@@ -99,6 +103,25 @@ insert_part(const PgbOwnTables *own, Oid staged, Oid part, const PgbOldName *old
 			lengthof(types), types, values);
 }
 
+static void
+insert_definition(const PgbOwnTables *own, const PgbStage *stage)
+{
+	const PgbRecovered *recovered = stage->recovered;
+	Oid			types[] = {OIDOID, BYTEAOID};
+	Datum		values[2];
+	bytea	   *toc;
+
+	if (recovered == NULL || pgb_own_schema(definitions, lengthof(definitions)) == NULL)
+		return;
+	toc = palloc(recovered->schema_toc_length + VARHDRSZ);
+	SET_VARSIZE(toc, recovered->schema_toc_length + VARHDRSZ);
+	memcpy(VARDATA(toc), recovered->schema_toc, recovered->schema_toc_length);
+	values[0] = ObjectIdGetDatum(stage->root->oid);
+	values[1] = PointerGetDatum(toc);
+	execute(psprintf("INSERT INTO %s.pgbackup_staged_definitions (staged, toc) VALUES ($1, $2)",
+					 own->schema), lengthof(types), types, values);
+}
+
 void
 pgb_stage_record(const PgbStage *stage)
 {
@@ -111,6 +134,7 @@ pgb_stage_record(const PgbStage *stage)
 	{
 		forget_dropped(&own);
 		insert_table(&own, stage);
+		insert_definition(&own, stage);
 
 		hash_seq_init(&scan, stage->names);
 		while ((name = hash_seq_search(&scan)) != NULL)
@@ -192,6 +216,26 @@ read_parts(const PgbOwnTables *own, Oid staged, MemoryContext context)
 	return parts;
 }
 
+static void
+read_definition(const PgbOwnTables *own, Oid staged, PgbStagedRecord *record, MemoryContext context)
+{
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(staged)};
+	bytea	   *toc;
+	bool		isnull;
+
+	if (pgb_own_schema(definitions, lengthof(definitions)) == NULL)
+		return;
+	execute(psprintf("SELECT toc FROM %s.pgbackup_staged_definitions WHERE staged = $1", own->schema),
+			lengthof(types), types, values);
+	if (SPI_processed == 0)
+		return;
+	toc = DatumGetByteaPP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	record->toc_length = VARSIZE_ANY_EXHDR(toc);
+	record->toc = MemoryContextAlloc(context, record->toc_length + 1);
+	memcpy(record->toc, VARDATA_ANY(toc), record->toc_length);
+}
+
 PgbStagedRecord *
 pgb_stage_take_record(Oid staged)
 {
@@ -217,6 +261,7 @@ pgb_stage_take_record(Oid staged)
 	record->name = column(0, 2, context);
 	record->backup = column(0, 3, context);
 	record->parts = read_parts(&own, staged, context);
+	read_definition(&own, staged, record, context);
 
 	/* its parts by themselves: triggers of foreign keys can be off in this session */
 	execute(psprintf("DELETE FROM %s.pgbackup_staged_parts WHERE staged = $1", own.schema),

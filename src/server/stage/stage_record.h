@@ -30,6 +30,8 @@ typedef struct PgbStagedRecord
 	char	   *schema;			/* the original's */
 	char	   *name;
 	char	   *backup;
+	char	   *toc;			/* the table of contents, if no logical backup has it; else NULL */
+	size_t		toc_length;
 	List	   *parts;			/* of PgbStagedPart, the table itself among them */
 } PgbStagedRecord;
 

@@ -21,7 +21,7 @@ parse_copy(const PgbStage *stage, const PgbStagedTable *table)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("backup \"%s\" has no COPY command for table \"%s\"",
-						stage->manifest->id, pgb_stage_old_name(table->entry)),
+						stage->backup, pgb_stage_old_name(table->entry)),
 				 errhint("Stage the table from another backup.")));
 	return copy;
 }
@@ -64,7 +64,7 @@ pgb_stage_data_entry(PgbStage *stage, PgbTocEntry *entry)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("backup \"%s\" has %llu rows of table \"%s\", but %llu were loaded",
-						stage->manifest->id, (unsigned long long) import.table->row_count,
+						stage->backup, (unsigned long long) import.table->row_count,
 						pgb_stage_old_name(table->entry), (unsigned long long) loaded),
 				 errhint("Stage the table from another backup.")));
 	stage->row_count += loaded;

@@ -155,7 +155,7 @@ pgb_stage_sequence_value_entry(PgbStage *stage, PgbTocEntry *entry)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("backup \"%s\" has no readable value of sequence \"%s\"",
-						stage->manifest->id, entry->tag),
+						stage->backup, entry->tag),
 				 errhint("Stage the table from another backup.")));
 
 	DirectFunctionCall3(setval3_oid,

@@ -216,7 +216,7 @@ run_create_with_hint(PgbStage *stage, const PgbStagedTable *table, CreateStmt *c
 
 		FlushErrorState();
 		error->hint = psprintf("The definition of table \"%s\" needs it. Bring it back first, for example with pg_restore from backup \"%s\".",
-							   pgb_stage_old_name(table->entry), stage->manifest->id);
+							   pgb_stage_old_name(table->entry), stage->backup);
 		ReThrowError(error);
 	}
 	PG_END_TRY();

@@ -1,0 +1,143 @@
+/*-------------------------------------------------------------------------
+ *
+ * recover_route.c
+ *	  The backup and the WAL that lead to a moment, also to one that is not archived yet.
+ *
+ * Recovery knows that it has come to a time only when it meets a commit after it, and to an LSN
+ * when it meets a record there.  On a server that is idle nobody writes one, so the job does:
+ * a transaction of its own, and then a new segment, so that the archive gets what there is.
+ *
+ * src/server/recovery/recover_route.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
+#include "access/xlogarchive.h"
+#include "pgstat.h"
+#include "server/compat.h"
+#include "server/guc.h"
+#include "server/recovery/recover_work.h"
+#include "storage/latch.h"
+#include "utils/timestamp.h"
+
+#define NAP_MS		100
+
+/* ---- what can be asked for ---- */
+
+void
+pgb_recover_check_past(const PgbTarget *target)
+{
+	if (target->kind == PGB_TARGET_TIME && target->time > GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot recover to time %s: it is in the future",
+						pgb_time_to_text(target->time)),
+				 errhint("pgbackup_recovery_window() shows what can be reached.")));
+	if (target->kind == PGB_TARGET_LSN && !RecoveryInProgress() &&
+		target->lsn > GetXLogInsertRecPtr())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot recover to LSN %s: no WAL has been written there yet",
+						pgb_lsn_to_text(target->lsn)),
+				 errhint("pgbackup_recovery_window() shows what can be reached.")));
+}
+
+bool
+pgb_recover_is_beyond(PgbRepository *repository, const PgbTarget *target)
+{
+	int			count;
+	PgbWindow  *windows = pgb_windows(repository, &count);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (target->kind == PGB_TARGET_TIME ? target->time < windows[i].to_time :
+			target->lsn < windows[i].to_lsn)
+			return false;
+	}
+	return count > 0;
+}
+
+/* Without one there is no moment to come to. */
+static void
+check_backups(PgbRepository *repository)
+{
+	int			count;
+
+	(void) pgb_catalog_list_base(repository, &count);
+	if (count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no base backup to recover a table from"),
+				 errhint("Leave out at and at_lsn to stage the table from a logical backup.  SELECT pgbackup_run('full') makes a base backup; from its end on, any moment can be recovered whose WAL is archived.")));
+}
+
+/* ---- what is not archived yet ---- */
+
+/* A commit after the target. */
+static void
+commit_something(const PgbTarget *target)
+{
+	while (target->kind == PGB_TARGET_TIME && GetCurrentTimestamp() <= target->time)
+		pg_usleep(1000L);
+	StartTransactionCommand();
+	(void) GetTopTransactionId();
+	CommitTransactionCommand();
+}
+
+/* In the job, and not in a transaction.  Gives the segment that ends with it. */
+static PgbWalName
+end_segment(const PgbTarget *target)
+{
+	MemoryContext context = CurrentMemoryContext;
+	PgbWalName	name;
+	XLogRecPtr	end;
+	XLogSegNo	number;
+
+	commit_something(target);
+	MemoryContextSwitchTo(context);
+	end = RequestXLogSwitch(false);
+	XLByteToPrevSeg(end, number, wal_segment_size);
+	pgb_wal_segment_name(&name, GetWALInsertionTimeLine(), number, wal_segment_size);
+	return name;
+}
+
+/* No longer than the archive may take: then its window says what is missing. */
+static void
+wait_for_archive(PgbRepository *repository, const PgbWalName *name)
+{
+	TimestampTz since = GetCurrentTimestamp();
+
+	while (!pgb_wal_exists(repository, name) &&
+		   !TimestampDifferenceExceeds(since, GetCurrentTimestamp(), pgb_guc_archive_timeout * 1000))
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+static void
+bring_into_archive(PgbRepository *repository, const PgbTarget *target)
+{
+	PgbWalName	name;
+
+	if (RecoveryInProgress() || !XLogArchivingActive())
+		return;
+	name = end_segment(target);
+	wait_for_archive(repository, &name);
+}
+
+PgbRoute *
+pgb_recover_route(PgbRepository *repository, const PgbRecoverRequest *request)
+{
+	pgb_recover_check_past(&request->target);
+	check_backups(repository);
+	if (pgb_recover_is_beyond(repository, &request->target))
+		bring_into_archive(repository, &request->target);
+	return pgb_route_find(repository, &request->target, request->backup);
+}

@@ -1,0 +1,331 @@
+/*-------------------------------------------------------------------------
+ *
+ * sandbox_settings.c
+ *	  The configuration of a sandbox.
+ *
+ * Nothing of the live server's is inherited but where its libraries are, and what kind of shared memory
+ * this machine has: neither its extensions nor its network, archiving, subscriptions.
+ *
+ *	- The redo filter is preloaded: without its guard replay would follow tablespaces into the
+ *	  live server's directories.  A server that cannot load it does not start.
+ *	- Without hot_standby only max_prepared_transactions must be as large as in the live server.
+ *	- A small max_wal_size bounds the disk where there are checkpoints in the WAL; see pgb_sandbox_trim_wal().
+ *	- Nothing is durable, for nothing of it survives us.
+ *
+ * src/server/recovery/sandbox_settings.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/pg_control.h"
+#include "miscadmin.h"
+#include "repo/datadir_file.h"
+#include "sandbox/sandbox.h"
+#include "server/guc.h"
+#include "server/program.h"
+#include "server/recovery/sandbox_work.h"
+#include "utils/guc.h"
+
+#define PRIVATE_FILE		(S_IRUSR | S_IWUSR)
+#define MEGABYTE			(1024 * 1024)
+
+/* WAL that is replayed and not yet removed */
+#define MAX_WAL_BYTES		((uint64) 64 * MEGABYTE)
+#define MAX_WAL_SEGMENTS	4
+
+/* Prepared transactions that may be there at the same time; each takes some kB. */
+#define MAX_PREPARED		1000
+
+/* Connections besides those of who copies out */
+#define OWN_CONNECTIONS		10
+
+/* ---- what is installed ---- */
+
+static char *
+restore_program(void)
+{
+	char	   *path;
+
+	if (pgb_guc_bin_directory[0] != '\0')
+	{
+		path = psprintf("%s/pgbackup", pgb_guc_bin_directory);
+		if (access(path, X_OK) == 0)
+			return path;
+	}
+	return pgb_program_beside_server("pgbackup");
+}
+
+/* The directories of dynamic_library_path, with $libdir as it is. */
+static bool
+is_library_there(const char *name)
+{
+	const char *path = GetConfigOption("dynamic_library_path", false, false);
+
+	while (*path != '\0')
+	{
+		int			length = strcspn(path, ":");
+		bool		in_libdir = strncmp(path, "$libdir", 7) == 0 && length >= 7;
+		char	   *file = psprintf("%s%.*s/%s" DLSUFFIX, in_libdir ? pkglib_path : "",
+									in_libdir ? length - 7 : length, in_libdir ? path + 7 : path, name);
+		bool		is_there = access(file, R_OK) == 0;
+
+		pfree(file);
+		if (is_there)
+			return true;
+		path += length + (path[length] == ':' ? 1 : 0);
+	}
+	return false;
+}
+
+char *
+pgb_sandbox_program(void)
+{
+	return pstrdup(my_exec_path);
+}
+
+void
+pgb_sandbox_check_installed(void)
+{
+	if (!is_library_there(PGB_SANDBOX_LIBRARY))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("library \"%s\" is not installed", PGB_SANDBOX_LIBRARY),
+				 errdetail("Without it the replay of WAL could write to the tablespaces of this server."),
+				 errhint("Install all files of this version of pgbackup; \"make install\" does so.")));
+	if (access(restore_program(), X_OK) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("program \"%s\" cannot be executed: %m", restore_program()),
+				 errdetail("It fetches the WAL that is to be replayed."),
+				 errhint("Install all files of this version of pgbackup; \"make install\" does so.")));
+}
+
+/* ---- postgresql.conf ---- */
+
+static void
+set_text(StringInfo out, const char *name, const char *value)
+{
+	appendStringInfo(out, "%s = '", name);
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '\n')
+			appendStringInfoString(out, "\\n");
+		else if (*value == '\'' || *value == '\\')
+			appendStringInfo(out, "%c%c", *value, *value);
+		else
+			appendStringInfoChar(out, *value);
+	}
+	appendStringInfoString(out, "'\n");
+}
+
+/* A word of the shell, in which the server is not to replace anything. */
+static void
+append_word(StringInfo out, const char *word)
+{
+	appendStringInfoChar(out, '\'');
+	for (; *word != '\0'; word++)
+	{
+		if (*word == '\'')
+			appendStringInfoString(out, "'\\''");
+		else if (*word == '%')
+			appendStringInfoString(out, "%%");
+		else
+			appendStringInfoChar(out, *word);
+	}
+	appendStringInfoChar(out, '\'');
+}
+
+static char *
+restore_command(const PgbSandboxState *state)
+{
+	StringInfoData command;
+
+	initStringInfo(&command);
+	append_word(&command, restore_program());
+	appendStringInfo(&command, " wal-get --ahead=%d ", SANDBOX_AHEAD);
+	append_word(&command, psprintf("--repository=%s", state->repository->store->location));
+	appendStringInfo(&command, " --system=" UINT64_FORMAT " %%f \"%%p\"",
+					 state->repository->system_identifier);
+	return command.data;
+}
+
+/* The server does not know yet what "Z" is when it reads this. */
+static char *
+time_setting(int64 moment)
+{
+	char	   *text = pgb_time_to_text(moment);
+
+	text[strlen(text) - 1] = '\0';
+	return psprintf("%s+00", text);
+}
+
+static void
+set_target(StringInfo out, const PgbSandboxRequest *request)
+{
+	const PgbTarget *target = &request->target;
+
+	switch (target->kind)
+	{
+		case PGB_TARGET_LATEST:
+			break;
+		case PGB_TARGET_TIME:
+			set_text(out, "recovery_target_time", time_setting(target->time));
+			break;
+		case PGB_TARGET_LSN:
+			set_text(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
+			break;
+		case PGB_TARGET_XID:
+			set_text(out, "recovery_target_xid", psprintf(UINT64_FORMAT, target->xid));
+			break;
+		case PGB_TARGET_NAME:
+			set_text(out, "recovery_target_name", target->name);
+			break;
+		case PGB_TARGET_IMMEDIATE:
+			set_text(out, "recovery_target", "immediate");
+			break;
+	}
+	set_text(out, "recovery_target_inclusive", target->inclusive ? "on" : "off");
+	set_text(out, "recovery_target_timeline", psprintf("%u", request->route->timeline));
+	set_text(out, "recovery_target_action", "promote");
+	set_text(out, "hot_standby", "off");
+	set_text(out, "recovery_prefetch", "off");
+}
+
+static uint64
+max_wal_bytes(const PgbSandboxRequest *request)
+{
+	return Max(MAX_WAL_BYTES,
+			   MAX_WAL_SEGMENTS * (uint64) request->route->backup->base->segment_size);
+}
+
+uint64
+pgb_sandbox_wal_kept(const PgbSandboxRequest *request)
+{
+	uint64		segment_size = request->route->backup->base->segment_size;
+
+	return max_wal_bytes(request) + (SANDBOX_AHEAD + 2) * segment_size;
+}
+
+/* Nothing of it is to be kept, and nothing but replay is to go on. */
+static void
+set_storage(StringInfo out, const PgbSandboxRequest *request)
+{
+	uint64		max_bytes = max_wal_bytes(request);
+
+	set_text(out, "fsync", "off");
+	set_text(out, "full_page_writes", "off");
+	set_text(out, "synchronous_commit", "off");
+	set_text(out, "max_wal_size", psprintf("%dMB", (int) (max_bytes / MEGABYTE)));
+	set_text(out, "min_wal_size", psprintf("%dMB", (int) (max_bytes / 2 / MEGABYTE)));
+	set_text(out, "wal_recycle", "off");
+	set_text(out, "wal_init_zero", "off");
+	set_text(out, "allow_in_place_tablespaces", "on");
+}
+
+static void
+set_memory(StringInfo out, const PgbSandboxRequest *request)
+{
+	set_text(out, "shared_buffers", "64MB");
+	set_text(out, "huge_pages", "off");
+	set_text(out, "dynamic_shared_memory_type",
+			 GetConfigOption("dynamic_shared_memory_type", false, false));
+	set_text(out, "shared_memory_type", GetConfigOption("shared_memory_type", false, false));
+	set_text(out, "max_connections", psprintf("%d", request->jobs + OWN_CONNECTIONS));
+	set_text(out, "jit", "off");
+}
+
+static void
+set_silence(StringInfo out)
+{
+	set_text(out, "listen_addresses", "");
+	set_text(out, "archive_mode", "off");
+	set_text(out, "autovacuum", "off");
+	set_text(out, "max_wal_senders", "0");
+	set_text(out, "max_logical_replication_workers", "0");
+	set_text(out, "max_parallel_workers", "0");
+	set_text(out, "restart_after_crash", "off");
+	set_text(out, "ssl", "off");
+}
+
+static void
+set_log(StringInfo out)
+{
+	set_text(out, "log_destination", "stderr");
+	set_text(out, "logging_collector", "off");
+	set_text(out, "log_line_prefix", "");
+	set_text(out, "log_checkpoints", "off");
+	set_text(out, "lc_messages", "C");
+	set_text(out, "timezone", "UTC");
+	set_text(out, "log_timezone", "UTC");
+}
+
+/* As many as the live server had, or more: it may have been raised since the backup. */
+static int
+max_prepared(const PgbSandboxState *state)
+{
+	PgbDataDir	plan = {.repository = state->repository,
+	.manifest = state->sandbox->request.route->backup, .list = state->files};
+	const PgbFile *file;
+	char	   *content = pgb_datadir_read_control(&plan, &file);
+	ControlFileData control;
+
+	if (file->size < sizeof(control))
+		return MAX_PREPARED;
+	memcpy(&control, content, sizeof(control));
+	return Max(MAX_PREPARED, Min(control.max_prepared_xacts, MAX_PREPARED * 64) * 2);
+}
+
+static char *
+configuration(const PgbSandboxState *state)
+{
+	const PgbSandboxRequest *request = &state->sandbox->request;
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "# A sandbox of pgbackup, to be thrown away\n");
+	set_text(&out, "shared_preload_libraries", PGB_SANDBOX_LIBRARY);
+	set_text(&out, "dynamic_library_path", GetConfigOption("dynamic_library_path", false, false));
+	set_text(&out, "port", psprintf("%d", SANDBOX_PORT));
+	/* its data directory: however long the path is, a name in the current directory is short */
+	set_text(&out, "unix_socket_directories", ".");
+	set_text(&out, "unix_socket_permissions", "0700");
+	set_text(&out, "max_prepared_transactions", psprintf("%d", max_prepared(state)));
+	set_text(&out, "restore_command", restore_command(state));
+	set_target(&out, request);
+	set_storage(&out, request);
+	set_memory(&out, request);
+	set_silence(&out);
+	set_log(&out);
+	return out.data;
+}
+
+/* ---- the files ---- */
+
+static void
+write_file(const PgbSandboxState *state, const char *name, const char *text)
+{
+	char	   *path = psprintf("%s/%s", state->directory, name);
+
+	pgb_target_write(path, PRIVATE_FILE, text, strlen(text), true);
+	pfree(path);
+}
+
+void
+pgb_sandbox_configure(const PgbSandboxState *state)
+{
+	StringInfoData instructions;
+
+	initStringInfo(&instructions);
+	pgb_instructions_write(&instructions, state->scope);
+	write_file(state, PGB_SANDBOX_FILE, instructions.data);
+	pfree(instructions.data);
+	write_file(state, "postgresql.conf", configuration(state));
+	write_file(state, "postgresql.auto.conf", "");
+	write_file(state, "pg_hba.conf", "local all all trust\n");
+	write_file(state, "pg_ident.conf", "");
+	write_file(state, "recovery.signal", "");
+}

@@ -1,0 +1,201 @@
+/*-------------------------------------------------------------------------
+ *
+ * expire.c
+ *	  The removal of backups, and of WAL, that are not kept any longer.
+ *
+ * src/server/retention/expire.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "pgtime.h"
+#include "repo/wal.h"
+#include "server/guc.h"
+#include "server/options.h"
+#include "server/retention/decide.h"
+#include "server/retention/expire.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+/* ---- what there is ---- */
+
+static const PgbPolicy *
+policy_of(PgbKind kind)
+{
+	static PgbPolicy policies[2];
+	PgbPolicy  *policy = &policies[kind == PGB_LOGICAL ? 0 : 1];
+	char	   *error;
+
+	error = pgb_policy_parse(kind == PGB_LOGICAL ? pgb_guc_retention_logical : pgb_guc_retention_full, policy);
+	if (error != NULL)
+		elog(ERROR, "a retention setting was not checked: %s", error);
+	return policy;
+}
+
+bool
+pgb_retention_is_set(void)
+{
+	return policy_of(PGB_LOGICAL)->is_set || policy_of(PGB_FULL)->is_set;
+}
+
+/*
+ * Backups replace each other when they hold the same things.  What a damaged logical one
+ * holds nobody knows: it is a group of its own, and stays.
+ */
+static char *
+group_of(const PgbCatalogEntry *entry)
+{
+	if (pgb_id_kind(entry->id) != PGB_LOGICAL)
+		return pstrdup("base");
+	if (entry->manifest == NULL)
+		return pstrdup(entry->id);
+	return psprintf("logical %s %s", entry->manifest->database,
+					pgb_options_selection(entry->manifest->options));
+}
+
+static void
+describe(PgbRepository *repository, const PgbCatalogEntry *entry, PgbCandidate *candidate)
+{
+	memset(candidate, 0, sizeof(*candidate));
+	candidate->id = entry->id;
+	candidate->group = group_of(entry);
+	candidate->policy = policy_of(pgb_id_kind(entry->id));
+	candidate->at = pgb_id_moment(entry->id);
+	candidate->is_good = (entry->manifest != NULL);
+	candidate->is_used = pgb_backup_is_used(repository, entry->id);
+	candidate->pinned_until = pgb_backup_pinned_until(repository, entry->id);
+	if (entry->manifest != NULL)
+		candidate->parent = entry->manifest->parent;
+}
+
+/* ---- days, weeks, months and years of the server ---- */
+
+static int64
+period_of(void *zone, int64 moment, PgbPeriod period)
+{
+	pg_time_t	seconds = timestamptz_to_time_t(moment);
+	struct pg_tm *tm = pg_localtime(&seconds, zone);
+	int			day;
+
+	if (tm == NULL)
+		return moment / USECS_PER_DAY;
+	switch (period)
+	{
+		case PGB_PERIOD_DAY:
+		case PGB_PERIOD_WEEK:
+			day = date2j(tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday);
+			/* day 0 of that count is a Monday */
+			return period == PGB_PERIOD_DAY ? day : day / 7;
+		case PGB_PERIOD_MONTH:
+			return tm->tm_year * 12 + tm->tm_mon;
+		case PGB_PERIOD_YEAR:
+			return tm->tm_year;
+	}
+	return 0;
+}
+
+/* ---- WAL ---- */
+
+/* Where the oldest base backup begins that stays; false, with the reason, if that is not known. */
+static bool
+oldest_start(const PgbCatalogEntry *entries, const PgbCandidate *candidates, int count,
+			 const PgbManifest **oldest, const char **reason)
+{
+	*oldest = NULL;
+	for (int i = 0; i < count; i++)
+	{
+		const PgbManifest *m = entries[i].manifest;
+
+		if (pgb_id_kind(entries[i].id) == PGB_LOGICAL || !candidates[i].keep)
+			continue;
+		if (m == NULL)
+		{
+			*reason = psprintf("backup \"%s\" is damaged, and nobody knows what it needs", entries[i].id);
+			return false;
+		}
+		if (*oldest == NULL || m->start_lsn < (*oldest)->start_lsn)
+			*oldest = m;
+	}
+	*reason = "there is no base backup";
+	return *oldest != NULL && (*oldest)->base != NULL;
+}
+
+static PgbExpired *
+expired(const char *backup, bool removed, char *reason)
+{
+	PgbExpired *line = palloc(sizeof(PgbExpired));
+
+	line->backup = backup;
+	line->removed = removed;
+	line->reason = reason;
+	return line;
+}
+
+static PgbExpired *
+expire_wal(PgbRepository *repository, const PgbCatalogEntry *entries,
+		   const PgbCandidate *candidates, int count, bool dry_run)
+{
+	const PgbManifest *oldest;
+	const char *reason;
+	PgbWalAmount amount;
+	uint32		segment_size;
+
+	if (*pgb_wal_timelines(repository) == 0)
+		return NULL;
+	if (!policy_of(PGB_FULL)->is_set)
+		return expired(NULL, false, pstrdup("all WAL: no retention is set for base backups"));
+	if (!oldest_start(entries, candidates, count, &oldest, &reason))
+		return expired(NULL, false, psprintf("all WAL: %s", reason));
+
+	segment_size = oldest->base->segment_size;
+	amount = pgb_wal_remove_before(repository, oldest->start_lsn / segment_size, segment_size, dry_run);
+	if (amount.segments == 0)
+		return expired(NULL, false, psprintf("all WAL: base backup \"%s\" needs it", oldest->id));
+	return expired(NULL, true,
+				   psprintf(UINT64_FORMAT " segments of WAL (" UINT64_FORMAT " MB) before %s, where base backup \"%s\" begins",
+							amount.segments, amount.bytes / (1024 * 1024),
+							pgb_lsn_to_text(oldest->start_lsn), oldest->id));
+}
+
+/* ---- the whole ---- */
+
+static PgbExpired *
+expire_backup(PgbRepository *repository, PgbCandidate *candidate, bool dry_run)
+{
+	if (candidate->keep || dry_run)
+		return expired(candidate->id, !candidate->keep, candidate->reason);
+	CHECK_FOR_INTERRUPTS();
+	if (!pgb_backup_remove(repository, candidate->id))
+	{
+		/* and its WAL stays with it */
+		candidate->keep = true;
+		return expired(candidate->id, false, pstrdup("somebody has just begun to read it"));
+	}
+	ereport(LOG,
+			(errmsg("removed backup \"%s\"", candidate->id),
+			 errdetail("The reason is: %s.", candidate->reason)));
+	return expired(candidate->id, true, candidate->reason);
+}
+
+List *
+pgb_expire(bool dry_run)
+{
+	PgbRepository *repository = pgb_server_repository(false);
+	int			count;
+	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
+	PgbCandidate *candidates = palloc(sizeof(PgbCandidate) * Max(count, 1));
+	List	   *lines = NIL;
+	PgbExpired *wal;
+
+	for (int i = 0; i < count; i++)
+		describe(repository, &entries[i], &candidates[i]);
+	pgb_decide_retention(candidates, count, pgb_now(), period_of, log_timezone);
+	for (int i = 0; i < count; i++)
+		lines = lappend(lines, expire_backup(repository, &candidates[i], dry_run));
+
+	wal = expire_wal(repository, entries, candidates, count, dry_run);
+	if (wal != NULL)
+		lines = lappend(lines, wal);
+	return lines;
+}
