@@ -102,6 +102,7 @@ pgb_sandbox_lay_main(void *memory, int number)
 static LayShared *
 create_crew(PgbSandboxState *state, const PgbDataDir *plan)
 {
+	PgbCrewPlan crew = {.member = "data worker", .work = "recovery", .function = "pgb_sandbox_lay_main"};
 	LayShared	layout = {.scope = *state->scope};
 	LayShared  *shared;
 	Size		size = MAXALIGN(sizeof(LayShared));
@@ -113,7 +114,8 @@ create_crew(PgbSandboxState *state, const PgbDataDir *plan)
 	strlcpy(layout.backup, plan->manifest->id, sizeof(layout.backup));
 	strlcpy(layout.directory, state->directory, sizeof(layout.directory));
 
-	state->crew = pgb_crew_create("sandbox", "pgb_sandbox_lay_main", InvalidOid, size);
+	crew.shared_size = size;
+	state->crew = pgb_crew_create(&crew);
 	shared = pgb_crew_shared(state->crew);
 	*shared = layout;
 	if (state->scope->ndenied > 0)
@@ -129,9 +131,6 @@ work_alone(const PgbDataDir *plan, PgbDataDirShared *shared)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
-	ereport(LOG,
-			(errmsg("a sandbox has no workers, and is laid down by the job alone"),
-			 errhint("Raise max_worker_processes.")));
 	work(plan, shared);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
