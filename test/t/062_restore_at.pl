@@ -133,6 +133,18 @@ sql(qq{
 is(hash_at($_, $at), $truth{$_}, "$_, changed since") foreach @kinds;
 is(hash_at('child', $at), $child_truth, 'a child by inheritance, with what it inherits');
 
+# ---- a database of another encoding, made after the backup ----
+
+sql(q{CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0});
+$node->safe_psql('latin', qq{SET client_encoding = 'UTF8'; CREATE EXTENSION pgbackup;
+	CREATE TABLE "t\xc3\xa4ble" (id int, t text); INSERT INTO "t\xc3\xa4ble" VALUES (1, '\xc3\xa9'), (2, 'two')});
+$at = now();
+$node->safe_psql('latin', qq{SET client_encoding = 'UTF8'; UPDATE "t\xc3\xa4ble" SET t = 'wrong'});
+is( $node->safe_psql('latin', qq{SET client_encoding = 'UTF8';
+	SELECT row_count FROM pgbackup_restore_table('"t\xc3\xa4ble"', at => '$at');
+	SELECT string_agg(to_hex(ascii(t)), ' ' ORDER BY id) FROM pgbackup_recovery."t\xc3\xa4ble"}),
+	"2\ne9 74", 'a table of a database of another encoding, made after the backup');
+
 # ---- random ones ----
 
 my @names = map { "random_$_" } 1 .. 4;
