@@ -133,6 +133,18 @@ sql(qq{
 is(hash_at($_, $at), $truth{$_}, "$_, changed since") foreach @kinds;
 is(hash_at('child', $at), $child_truth, 'a child by inheritance, with what it inherits');
 
+# ---- a database of another encoding, made after the backup ----
+
+sql(q{CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0});
+$node->safe_psql('latin', qq{SET client_encoding = 'UTF8'; CREATE EXTENSION pgbackup;
+	CREATE TABLE "t\xc3\xa4ble" (id int, t text); INSERT INTO "t\xc3\xa4ble" VALUES (1, '\xc3\xa9'), (2, 'two')});
+$at = now();
+$node->safe_psql('latin', qq{SET client_encoding = 'UTF8'; UPDATE "t\xc3\xa4ble" SET t = 'wrong'});
+is( $node->safe_psql('latin', qq{SET client_encoding = 'UTF8';
+	SELECT row_count FROM pgbackup_restore_table('"t\xc3\xa4ble"', at => '$at');
+	SELECT string_agg(to_hex(ascii(t)), ' ' ORDER BY id) FROM pgbackup_recovery."t\xc3\xa4ble"}),
+	"2\ne9 74", 'a table of a database of another encoding, made after the backup');
+
 # ---- random ones ----
 
 my @names = map { "random_$_" } 1 .. 4;
@@ -193,6 +205,19 @@ sql("SELECT pgbackup_promote_table(staged) FROM pgbackup_restore_table('purchase
 is(hash('purchases'), $rows, 'a dropped table is put back');
 is(sql($definition), $constraints, 'with its constraints, and those of others that refer to it');
 
+# ---- two at a time ----
+
+$at = now();
+my ($rows_then, $customers_then) = (hash('purchases'), hash('archive.customers'));
+sql('DELETE FROM purchases WHERE id > 100; TRUNCATE archive.customers CASCADE');
+my @pair = map { $node->background_psql('postgres') } 1 .. 2;
+$pair[0]->query_until(qr/go/, "\\echo go\nSELECT pgbackup_restore_table('purchases', at => '$at', as_name => 'pair_1');\n");
+$pair[1]->query_until(qr/go/, "\\echo go\nSELECT pgbackup_restore_table('archive.customers', at => '$at', as_name => 'pair_2');\n");
+$_->quit foreach @pair;
+is(hash('pgbackup_recovery.pair_1'), $rows_then, 'one of two at the same time');
+is(hash('pgbackup_recovery.pair_2'), $customers_then, 'and the other');
+$rows = hash('purchases');
+
 # ---- what cannot be done ----
 
 sub refused
@@ -208,6 +233,7 @@ refused("'orders', at_lsn => 'FFFF/0'", qr/no WAL has been written there/, 'so i
 refused("'orders', at => 'infinity'", qr/cannot recover to time infinity/, 'and infinity');
 refused("'later', at => '$after_backup'", qr/table later did not exist at/, 'a table that did not exist then');
 refused("'public.nonsense', at => '$at'", qr/table public.nonsense did not exist at/, 'nor ever');
+refused("'pg_class', at => '$at'", qr/table pg_class did not exist at/, 'a catalog is no table to be recovered');
 refused("'recent', at => '$after_backup'", qr/"recent" is a view/, 'a view is none');
 refused("'fleeting', at => '$after_backup'", qr/was unlogged/, 'an unlogged table has no rows in the backup');
 refused("'orders', at => now(), at_lsn => '0/1'", qr/exclude each other/, 'one moment, not two');

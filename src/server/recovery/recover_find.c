@@ -262,6 +262,7 @@ tables_query(const PgbRecoverRequest *request)
 		" FROM wanted w JOIN pg_class c ON c.relname = w.name"
 		" JOIN pg_namespace n ON n.oid = c.relnamespace"
 		" WHERE (w.schema IS NULL OR n.nspname = w.schema) AND c.relpersistence <> 't'"
+		" AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname, 'pg_')"
 		" AND c.relkind IN ('r', 'p', 'v', 'm', 'f')),\n"
 		"root AS (SELECT oid FROM named WHERE place = 1"
 		" UNION SELECT oid FROM pg_class WHERE oid = ANY ('{%s}'::oid[])),\n"

@@ -138,6 +138,10 @@ create(PgbStore *store, const char *name)
 	return scratch;
 }
 
+/*
+ * Between making the directory and sharing its lock, it looks dead to others, who may remove it.
+ * Its name has our pid, so that nobody else makes it anew then, and we would share it with them.
+ */
 PgbScratch *
 pgb_scratch_make(void)
 {
@@ -146,7 +150,7 @@ pgb_scratch_make(void)
 	remove_dead(store);
 	for (uint32 number = 1;; number++)
 	{
-		char	   *name = psprintf("%s%u", prefix_of_ours(), number);
+		char	   *name = psprintf("%s%d-%u", prefix_of_ours(), MyProcPid, number);
 		struct PgbLock *lock;
 		PgbScratch *scratch;
 
@@ -158,7 +162,6 @@ pgb_scratch_make(void)
 			store->ops->unlock(lock);
 		scratch = create(store, name);
 
-		/* who removes dead ones may have come in between */
 		if (scratch->lock != NULL)
 			return scratch;
 	}

@@ -23,7 +23,7 @@
 /*
  * The scratch directory of one recovery:
  *
- *	  <pgbackup.scratch_directory>/pgbackup-<system identifier>-<number>/
+ *	  <pgbackup.scratch_directory>/pgbackup-<system identifier>-<pid>-<number>/
  *		  lock			shared by the backend and the job for as long as they live; whoever can
  *						lock it alone removes the directory
  *		  sandbox/		the job's; gone when it ends

@@ -184,6 +184,24 @@ collect_name(Collection *collection, const char *name)
 
 /* ---- the maps ---- */
 
+/* Conversions are in the catalogs; a job is in no transaction here. */
+static char *
+text_of_map(const char *utf8)
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool		is_job = !IsTransactionState();
+	char	   *text;
+
+	if (is_job)
+		StartTransactionCommand();
+	MemoryContextSwitchTo(context);
+	text = pgb_from_utf8(utf8);
+	if (is_job)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return text;
+}
+
 /* Of a backup; false if the database is not in it. */
 static bool
 collect_backup(Collection *collection, PgbRepository *repository, const PgbManifest *backup)
@@ -193,7 +211,7 @@ collect_backup(Collection *collection, PgbRepository *repository, const PgbManif
 	if (map->count == 0)
 		return false;
 	collect(collection, &map->databases[0]);
-	collect_name(collection, pgb_from_utf8(map->databases[0].name));
+	collect_name(collection, text_of_map(map->databases[0].name));
 	return true;
 }
 
