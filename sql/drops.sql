@@ -8,6 +8,7 @@ SELECT command, relation, object_type, by_cascade, role_name, session_role_name 
 	went_along, transaction = pg_current_xact_id() AS same_transaction, lsn <= pg_current_wal_insert_lsn() AS lsn_is_past,
 	dropped_at <= clock_timestamp() AS time_is_past
 FROM pgbackup_drops;
+DELETE FROM pgbackup_drop_events;
 TABLE shown;
 
 -- a table with all that hangs on it

@@ -85,7 +85,7 @@ SELECT o.drop_id, e.dropped_at, e.command, o.object_identity AS relation, o.obje
 	ARRAY(
 		SELECT a.object_type || ' ' || a.object_identity
 		FROM pgbackup_dropped_objects a
-		WHERE a.drop_id = o.drop_id AND a.number <> o.number AND a.by_cascade
+		WHERE a.drop_id = o.drop_id AND NOT o.by_cascade AND a.number <> o.number AND a.by_cascade
 		ORDER BY a.number) AS went_along
 FROM pgbackup_dropped_objects o JOIN pgbackup_drop_events e USING (drop_id)
 WHERE o.object_type IN ('table', 'table column', 'materialized view', 'sequence')
