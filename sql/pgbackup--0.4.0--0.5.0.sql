@@ -142,3 +142,16 @@ COMMENT ON FUNCTION pgbackup_plan_restore(text, timestamptz, pg_lsn)
 IS 'what it would take to stage a table as it was at a moment: which base backup, bytes to lay down, WAL to replay, room on disk, and about how long';
 
 REVOKE ALL ON FUNCTION pgbackup_plan_restore(text, timestamptz, pg_lsn) FROM PUBLIC;
+
+CREATE FUNCTION pgbackup_undrop(
+	relation text,
+	before timestamptz DEFAULT NULL,
+	"cascade" boolean DEFAULT false)
+RETURNS regclass
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'pgbackup_undrop';
+
+COMMENT ON FUNCTION pgbackup_undrop(text, timestamptz, boolean)
+IS 'puts back a table that was dropped, as it was then; one that was truncated is staged';
+
+REVOKE ALL ON FUNCTION pgbackup_undrop(text, timestamptz, boolean) FROM PUBLIC;
