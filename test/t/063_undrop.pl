@@ -138,7 +138,7 @@ sql(q{
 });
 refused(q{'same'}, qr/of more than one schema were dropped/, 'a name of two schemas');
 sql('DROP TABLE twice');
-fails_like($node, q{SET SESSION AUTHORIZATION clerk; SELECT pgbackup_undrop('twice')}, qr/must be/i,
+fails_like($node, q{SET SESSION AUTHORIZATION clerk; SELECT pgbackup_undrop('twice')}, qr/permission denied to stage table "public.twice"/,
 	'who may not stage it may not undrop it');
 
 $node->stop;
