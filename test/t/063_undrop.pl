@@ -93,6 +93,15 @@ is(sql(q{SELECT pgbackup_undrop('measured')}), 'readings', 'it comes back by its
 is(hash('readings'), $readings, 'with the rows of its partitions');
 is(schema(), $schema, 'and its definition');
 
+# ---- with a view ----
+
+sql('CREATE VIEW few AS SELECT * FROM lines WHERE n < 10');
+sql('DROP TABLE lines CASCADE');
+my (undef, $back, $said) = $node->psql('postgres', q{SELECT pgbackup_undrop('lines')});
+is($back, 'lines', 'a table comes back without the view on it');
+like($said, qr/does not exist: view public\.few.*HINT:  Create them again; a logical backup/s, 'which is said');
+is(hash('lines'), $lines, 'and with its rows');
+
 # ---- twice the same name, and rolled back ----
 
 sql(q{CREATE TABLE twice AS SELECT 1 AS first});
