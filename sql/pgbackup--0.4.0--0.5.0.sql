@@ -142,3 +142,37 @@ COMMENT ON FUNCTION pgbackup_plan_restore(text, timestamptz, pg_lsn)
 IS 'what it would take to stage a table as it was at a moment: which base backup, bytes to lay down, WAL to replay, room on disk, and about how long';
 
 REVOKE ALL ON FUNCTION pgbackup_plan_restore(text, timestamptz, pg_lsn) FROM PUBLIC;
+
+CREATE FUNCTION pgbackup_undrop(
+	relation text,
+	before timestamptz DEFAULT NULL,
+	"cascade" boolean DEFAULT false)
+RETURNS regclass
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'pgbackup_undrop';
+
+COMMENT ON FUNCTION pgbackup_undrop(text, timestamptz, boolean)
+IS 'puts back a table that was dropped, as it was then; one that was truncated is staged';
+
+REVOKE ALL ON FUNCTION pgbackup_undrop(text, timestamptz, boolean) FROM PUBLIC;
+
+CREATE FUNCTION pgbackup_find_drops(
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	OUT committed_at timestamptz,
+	OUT command text,
+	OUT transaction xid,
+	OUT lsn pg_lsn,
+	OUT database text,
+	OUT oid oid,
+	OUT file_numbers oid[],
+	OUT relation text,
+	OUT still_exists boolean)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'pgbackup_find_drops';
+
+COMMENT ON FUNCTION pgbackup_find_drops(timestamptz, timestamptz)
+IS 'tables of any database that were dropped or truncated, from the archived WAL: lsn is where a recovery still finds them';
+
+REVOKE ALL ON FUNCTION pgbackup_find_drops(timestamptz, timestamptz) FROM PUBLIC;

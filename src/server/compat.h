@@ -21,6 +21,7 @@
 #if PG_VERSION_NUM >= 160000
 #include "archive/archive_module.h"
 #include "access/xlogbackup.h"
+#include "common/file_utils.h"
 #include "varatt.h"
 #else
 #include "postmaster/pgarch.h"
@@ -47,6 +48,21 @@
 #define pgb_locator_number(l)			((l)->relNode)
 #define pgb_smgr_create_locator(data)	(&((const xl_smgr_create *) (data))->rnode)
 #define pgb_smgr_truncate_locator(data) (&((const xl_smgr_truncate *) (data))->rnode)
+#endif
+
+/*
+ * The files that a commit record removes, and the object of one of its dropped statistics.  Include
+ * access/xact.h before use.
+ */
+#if PG_VERSION_NUM >= 160000
+#define pgb_commit_locators(parsed)		((parsed)->xlocators)
+#else
+#define pgb_commit_locators(parsed)		((parsed)->xnodes)
+#endif
+#if PG_VERSION_NUM >= 180000
+#define pgb_dropped_stats_object(item)	((Oid) (item)->objid_lo)
+#else
+#define pgb_dropped_stats_object(item)	((item)->objoid)
 #endif
 
 /* The relation's file number, which a rewrite or a TRUNCATE changes. */

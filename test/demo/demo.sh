@@ -104,4 +104,30 @@ then
 	say "No: before the drop it was ${truth/|/ rows, hash }; now it is ${staged/|/ rows, hash }."
 	exit 1
 fi
-say "Yes: ${truth%|*} rows and the same hash. The private server is removed now."
+say "Yes: ${truth%|*} rows and the same hash. So it is put back, with the foreign keys that were dropped."
+sql "SELECT pgbackup_promote_table('pgbackup_recovery.orders');"
+
+say "A logical backup has the rows of one moment. A base backup, and the WAL since, have every moment."
+sql "SELECT pgbackup_run('full');"
+sql "UPDATE shop.orders SET state = 'returned' WHERE id % 10 = 0;"
+show_rows_and_hash shop.orders
+truth=$(rows_and_hash shop.orders)
+
+say "The same mistake again, after more work."
+sql "DROP TABLE shop.orders CASCADE;"
+sql "SELECT dropped_at, command, relation, role_name,
+  array_to_string(went_along, E'\\n') AS went_along
+FROM pgbackup_drops
+WHERE relation = 'shop.orders' ORDER BY dropped_at DESC LIMIT 1;" -x
+
+say "It is undone, without restoring the cluster."
+sql "SELECT pgbackup_undrop('shop.orders');"
+show_rows_and_hash shop.orders
+undropped=$(rows_and_hash shop.orders)
+
+if [ "$undropped" != "$truth" ]
+then
+	say "No: before the drop it was ${truth/|/ rows, hash }; now it is ${undropped/|/ rows, hash }."
+	exit 1
+fi
+say "The same ${truth%|*} rows, with the work since the backup. The private server is removed now."

@@ -66,15 +66,12 @@ promote_table(PgbPromote *promote)
 	pgb_stage_report(promote->stage);
 }
 
-Datum
-pgbackup_promote_table(PG_FUNCTION_ARGS)
+void
+pgb_promote(Oid staged)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
 	MemoryContext context;
 	PgbPromote *promote;
-
-	PreventCommandIfReadOnly("pgbackup_promote_table()");
-	PreventCommandIfParallelMode("pgbackup_promote_table()");
 
 	/* files of the repository are closed with it, also after an error */
 	context = AllocSetContextCreate(caller_context, "pgbackup promotion", ALLOCSET_DEFAULT_SIZES);
@@ -83,11 +80,20 @@ pgbackup_promote_table(PG_FUNCTION_ARGS)
 	promote = palloc0(sizeof(PgbPromote));
 	promote->stage = palloc0(sizeof(PgbStage));
 	promote->stage->context = context;
-	promote->staged = PG_GETARG_OID(0);
+	promote->staged = staged;
 	promote->caller = GetUserId();
 	promote_table(promote);
 
 	MemoryContextSwitchTo(caller_context);
 	MemoryContextDelete(context);
+}
+
+Datum
+pgbackup_promote_table(PG_FUNCTION_ARGS)
+{
+	PreventCommandIfReadOnly("pgbackup_promote_table()");
+	PreventCommandIfParallelMode("pgbackup_promote_table()");
+
+	pgb_promote(PG_GETARG_OID(0));
 	PG_RETURN_OID(PG_GETARG_OID(0));
 }

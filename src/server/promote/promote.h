@@ -44,6 +44,11 @@ typedef struct PgbPromote
 	Oid			caller;
 } PgbPromote;
 
+/* ---- promote.c ---- */
+
+/* Puts a staged table back, as pgbackup_promote_table() does. */
+extern void pgb_promote(Oid staged);
+
 /* ---- promote_find.c ---- */
 
 /*

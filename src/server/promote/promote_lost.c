@@ -268,7 +268,11 @@ pgb_promote_note_lost(PgbPromote *promote)
 	if (lost.count > 0)
 	{
 		pgb_stage_note(promote->stage, NOTICE, "depended on it, and does not exist: %s", lost.names.data);
-		pgb_stage_note_hint(promote->stage, psprintf("The definitions are in backup \"%s\"; pg_restore brings them back.",
-													 promote->stage->backup));
+		if (promote->record->toc != NULL)
+			pgb_stage_note_hint(promote->stage,
+								"Create them again; a logical backup that was made before has their definitions.");
+		else
+			pgb_stage_note_hint(promote->stage, psprintf("The definitions are in backup \"%s\"; pg_restore brings them back.",
+														 promote->stage->backup));
 	}
 }

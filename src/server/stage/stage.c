@@ -115,8 +115,8 @@ stage_as_owner(PgbStage *stage)
 	pgb_stage_become_caller(&caller);
 }
 
-static void
-stage_table(PgbStage *stage)
+void
+pgb_stage_table_of_request(PgbStage *stage)
 {
 	ErrorContextCallback callback;
 	PgbTocEntry *entry;
@@ -139,7 +139,8 @@ stage_table(PgbStage *stage)
 	pgb_stage_names_init(stage);
 	stage_as_owner(stage);
 	pgb_stage_record(stage);
-	pgb_stage_note_left_out(stage);
+	if (!stage->request.for_promotion)
+		pgb_stage_note_left_out(stage);
 	pgb_stage_note_publications(stage);
 	AtEOXact_GUC(true, settings);
 
@@ -184,7 +185,7 @@ pgbackup_restore_table(PG_FUNCTION_ARGS)
 	stage = palloc0(sizeof(PgbStage));
 	stage->context = context;
 	read_request(fcinfo, &stage->request);
-	stage_table(stage);
+	pgb_stage_table_of_request(stage);
 
 	MemoryContextSwitchTo(caller_context);
 	row = result(fcinfo, stage);

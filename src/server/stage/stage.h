@@ -40,12 +40,15 @@
 typedef struct PgbStageRequest
 {
 	char	   *relation;		/* as it was written */
+	Oid			oid;			/* with a moment: the table by its OID; the name is for people */
 	char	   *backup;			/* an id, or "latest" */
 	bool		has_target;		/* as it was at a moment: recovered from a base backup */
 	PgbTarget	target;
 	char	   *schema;			/* where to */
 	char	   *as_name;		/* or NULL */
 	bool		with_indexes;
+	bool		for_promotion;	/* put back at once: any name will do, and what is left out comes
+								 * then */
 } PgbStageRequest;
 
 typedef enum PgbStagedRole
@@ -102,6 +105,11 @@ typedef struct PgbStage
 	List	   *notes;			/* for the caller: stage_notes.c */
 	uint64		row_count;
 } PgbStage;
+
+/* ---- stage.c ---- */
+
+/* All of it, for a stage that has its context and its request; raises what goes wrong. */
+extern void pgb_stage_table_of_request(PgbStage *stage);
 
 /* ---- stage_archive.c ---- */
 

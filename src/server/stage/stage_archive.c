@@ -130,7 +130,10 @@ recover(PgbStage *stage)
 {
 	PgbRecoverRequest request = {0};
 
-	request.names = list_make1(pgb_recover_name(stage->request.relation));
+	if (OidIsValid(stage->request.oid))
+		request.oids = list_make1_oid(stage->request.oid);
+	else
+		request.names = list_make1(pgb_recover_name(stage->request.relation));
 	request.search_path = pgb_recover_search_path();
 	request.target = stage->request.target;
 	request.backup = stage->request.backup;

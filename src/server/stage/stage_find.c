@@ -262,6 +262,24 @@ refuse_missing(PgbStage *stage, const char *schema, const char *name)
 					 stage->backup)));
 }
 
+static PgbTocEntry *
+find_by_oid(PgbStage *stage)
+{
+	for (int n = 0; n < stage->toc->count; n++)
+	{
+		PgbTocEntry *entry = &stage->toc->entries[n];
+
+		if (pgb_stage_is(entry, "TABLE") && entry->oid == stage->request.oid &&
+			entry->tag != NULL && entry->schema_name != NULL)
+			return entry;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("table \"%s\" with OID %u did not exist at that moment",
+					stage->request.relation, stage->request.oid),
+			 errhint("It was made by the transaction that has dropped it, or is no plain table.")));
+}
+
 PgbTocEntry *
 pgb_stage_find(PgbStage *stage)
 {
@@ -272,6 +290,8 @@ pgb_stage_find(PgbStage *stage)
 	PgbTocEntry *entry;
 
 	index_relations(stage);
+	if (OidIsValid(stage->request.oid))
+		return find_by_oid(stage);
 	split_name(stage, &schema, &name);
 
 	if (schema != NULL)

@@ -93,6 +93,8 @@ pgb_stage_table_name(const PgbStage *stage, const PgbStagedTable *table)
 		case PGB_STAGED_ROOT:
 			if (as_name != NULL)
 				name = pstrdup(as_name);
+			if (stage->request.for_promotion)
+				break;
 
 			/* of two sessions one waits, and then finds the other's table */
 			(void) pgb_stage_lock_name(stage->schema_oid, name, true);

@@ -1,0 +1,513 @@
+/*-------------------------------------------------------------------------
+ *
+ * find_drops.c
+ *	  pgbackup_find_drops: the tables that transactions in the archived WAL have dropped or truncated.
+ *
+ * A commit record lists the files that it removes, and the statistics that it drops: those
+ * of the relations that are gone.  Of a rewrite it lists only the transient table's, whose
+ * file was made in the same transaction and has its OID for a number.  A TRUNCATE drops no
+ * statistics, but gives the table a new file where the old one was.
+ *
+ * src/server/drops/find_drops.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "port/port.h"
+
+#include "access/rmgr.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/storage_xlog.h"
+#include "commands/dbcommands.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "repo/relation_map.h"
+#include "repo/timeline.h"
+#include "server/drops/find.h"
+#include "server/encoding.h"
+#include "server/guc.h"
+#include "storage/standbydefs.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/pg_lsn.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(pgbackup_find_drops);
+
+#define FIND_COLUMNS	9
+
+typedef struct Find
+{
+	PgbRepository *repository;
+	ReturnSetInfo *rsinfo;
+	TimestampTz since;
+	TimestampTz until;
+	PgbCatalogEntry *backups;	/* oldest first; on the way to the newest timeline, or without a manifest */
+	int			nbackups;
+	const PgbManifest *mapped;	/* whose map is loaded */
+	PgbRelationMap *map;		/* NULL: it could not be read */
+	MemoryContext map_context;
+	HTAB	   *open;
+	HTAB	   *gone;			/* PgbFindRelation: files that commits have removed */
+	MemoryContext work;			/* of one commit */
+} Find;
+
+/* A commit that is looked at. */
+typedef struct Commit
+{
+	TimestampTz at;
+	TransactionId xid;
+	XLogRecPtr	lsn;
+	xl_xact_parsed_commit parsed;
+	PgbFindTransaction held;
+} Commit;
+
+/* ---- what backups know ---- */
+
+static void
+list_backups(Find *find)
+{
+	uint32		newest = pgb_timeline_newest(find->repository);
+	PgbTimelineHistory *history = newest == 0 ? NULL : pgb_timeline_read(find->repository, newest);
+
+	find->backups = pgb_catalog_list_base(find->repository, &find->nbackups);
+	for (int i = 0; i < find->nbackups; i++)
+	{
+		PgbManifest *m = find->backups[i].manifest;
+
+		if (m != NULL && (history == NULL || !pgb_timeline_includes(history, m->timeline, m->stop_lsn)))
+			find->backups[i].manifest = NULL;
+	}
+}
+
+/* Transactions that commit after "since" may have begun before it, though hardly before a backup. */
+static XLogRecPtr
+find_beginning(const Find *find)
+{
+	XLogRecPtr	begin = InvalidXLogRecPtr;
+
+	for (int i = 0; i < find->nbackups; i++)
+	{
+		const PgbManifest *m = find->backups[i].manifest;
+
+		if (m != NULL && m->finished_at <= find->since)
+			begin = m->start_lsn;
+	}
+	return begin;
+}
+
+static void
+load_map(Find *find, const PgbManifest *manifest)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	MemoryContextReset(find->map_context);
+	find->map = NULL;
+	find->mapped = manifest;
+	MemoryContextSwitchTo(find->map_context);
+	PG_TRY();
+	{
+		find->map = pgb_relation_map_read(find->repository, manifest, InvalidOid);
+	}
+	PG_CATCH();
+	{
+		int			code = geterrcode();
+
+		if (code != ERRCODE_DATA_CORRUPTED && code != ERRCODE_UNDEFINED_FILE &&
+			code != ERRCODE_UNDEFINED_OBJECT)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(WARNING,
+				(errcode(code),
+				 errmsg("backup \"%s\" cannot tell the names of relations", manifest->id)));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+}
+
+/* The newest backup's that ended before this. */
+static void
+choose_map(Find *find, XLogRecPtr lsn)
+{
+	const PgbManifest *chosen = NULL;
+
+	for (int i = 0; i < find->nbackups; i++)
+	{
+		const PgbManifest *m = find->backups[i].manifest;
+
+		if (m != NULL && m->stop_lsn <= lsn)
+			chosen = m;
+	}
+	if (chosen == NULL)
+		find->map = NULL;
+	else if (chosen != find->mapped)
+		load_map(find, chosen);
+	if (chosen == NULL)
+		find->mapped = NULL;
+}
+
+static const PgbMappedDatabase *
+find_database(const Find *find, Oid oid)
+{
+	for (int i = 0; find->map != NULL && i < find->map->count; i++)
+	{
+		if (find->map->databases[i].oid == oid)
+			return &find->map->databases[i];
+	}
+	return NULL;
+}
+
+static int
+compare_oid(const void *a, const void *b)
+{
+	Oid			oid = *(const Oid *) a;
+	const PgbMappedRelation *relation = b;
+
+	return oid < relation->oid ? -1 : oid > relation->oid ? 1 : 0;
+}
+
+static const PgbMappedRelation *
+find_relation(const Find *find, const PgbFindRelation *which)
+{
+	const PgbMappedDatabase *database = find_database(find, which->database);
+
+	if (database == NULL || database->count == 0)
+		return NULL;
+	return bsearch(&which->oid, database->relations, database->count, sizeof(PgbMappedRelation),
+				   compare_oid);
+}
+
+static bool
+is_table(const PgbMappedRelation *relation)
+{
+	return relation->kind == RELKIND_RELATION || relation->kind == RELKIND_PARTITIONED_TABLE ||
+		relation->kind == RELKIND_MATVIEW;
+}
+
+/* ---- one row ---- */
+
+static Datum
+file_numbers(const Commit *commit)
+{
+	int			count = commit->parsed.nrels;
+	Datum	   *numbers = palloc(Max(count, 1) * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		numbers[i] = ObjectIdGetDatum(pgb_locator_number(&pgb_commit_locators(&commit->parsed)[i]));
+	return PointerGetDatum(construct_array(numbers, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+static void
+report(Find *find, const Commit *commit, const char *command, const PgbFindRelation *which,
+	   const PgbMappedRelation *relation)
+{
+	const PgbMappedDatabase *mapped = find_database(find, which->database);
+	char	   *database = get_database_name(which->database);
+	Datum		values[FIND_COLUMNS] = {0};
+	bool		nulls[FIND_COLUMNS] = {0};
+
+	if (database == NULL && mapped != NULL)
+		database = pgb_from_utf8(mapped->name);
+	values[0] = TimestampTzGetDatum(commit->at);
+	values[1] = CStringGetTextDatum(command);
+	values[2] = TransactionIdGetDatum(commit->xid);
+	values[3] = LSNGetDatum(commit->lsn);
+	if (database != NULL)
+		values[4] = CStringGetTextDatum(database);
+	else
+		nulls[4] = true;
+	values[5] = ObjectIdGetDatum(which->oid);
+	values[6] = file_numbers(commit);
+	if (relation != NULL)
+		values[7] = CStringGetTextDatum(quote_qualified_identifier(pgb_from_utf8(relation->schema_name),
+																   pgb_from_utf8(relation->name)));
+	else
+		nulls[7] = true;
+	if (which->database == MyDatabaseId)
+		values[8] = BoolGetDatum(SearchSysCacheExists1(RELOID, ObjectIdGetDatum(which->oid)));
+	else
+		nulls[8] = true;
+	tuplestore_putvalues(find->rsinfo->setResult, find->rsinfo->setDesc, values, nulls);
+}
+
+/* ---- drops ---- */
+
+static bool
+is_dropped(const Commit *commit, Oid oid)
+{
+	for (int i = 0; i < commit->parsed.nstats; i++)
+	{
+		if (commit->parsed.stats[i].kind == PGSTAT_KIND_RELATION &&
+			pgb_dropped_stats_object(&commit->parsed.stats[i]) == oid)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_created(const Commit *commit, Oid oid)
+{
+	ListCell   *cell;
+
+	foreach(cell, commit->held.created)
+	{
+		if (pgb_locator_number((PgbRelFileLocator *) lfirst(cell)) == oid)
+			return true;
+	}
+	return false;
+}
+
+/* Of a relation that no backup knows it cannot be said whether it was a table: it is reported. */
+static void
+report_drops(Find *find, const Commit *commit)
+{
+	for (int i = 0; i < commit->parsed.nstats; i++)
+	{
+		PgbFindRelation which;
+		const PgbMappedRelation *relation;
+
+		CHECK_FOR_INTERRUPTS();
+		if (commit->parsed.stats[i].kind != PGSTAT_KIND_RELATION)
+			continue;
+		which.database = commit->parsed.stats[i].dboid;
+		which.oid = pgb_dropped_stats_object(&commit->parsed.stats[i]);
+		relation = find_relation(find, &which);
+		if (relation == NULL ? commit->parsed.nrels > 0 && !is_created(commit, which.oid) :
+			is_table(relation))
+			report(find, commit, "DROP TABLE", &which, relation);
+	}
+}
+
+/* ---- truncates ---- */
+
+static bool
+removes_file(const Commit *commit, Oid database, Oid number)
+{
+	for (int i = 0; i < commit->parsed.nrels; i++)
+	{
+		const PgbRelFileLocator *file = &pgb_commit_locators(&commit->parsed)[i];
+
+		if (pgb_locator_database(file) == database && pgb_locator_number(file) == number)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * More files go than relations, and new ones are made where old ones were, none of them that of a
+ * transient table.
+ */
+static bool
+may_truncate(const Commit *commit)
+{
+	bool		replaces = false;
+	int			ndropped = 0;
+	ListCell   *cell;
+
+	for (int i = 0; i < commit->parsed.nstats; i++)
+		ndropped += commit->parsed.stats[i].kind == PGSTAT_KIND_RELATION;
+	if (commit->parsed.nrels <= ndropped)
+		return false;
+	foreach(cell, commit->held.created)
+	{
+		const PgbRelFileLocator *file = lfirst(cell);
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_dropped(commit, pgb_locator_number(file)))
+			return false;
+		for (int i = 0; i < commit->parsed.nrels && !replaces; i++)
+			replaces = pgb_locator_tablespace(&pgb_commit_locators(&commit->parsed)[i]) ==
+				pgb_locator_tablespace(file);
+	}
+	return replaces;
+}
+
+/*
+ * The file that the backup knows must go with this commit, or have gone before: then the
+ * table has one that nobody knows, and the lock must do.
+ */
+static bool
+loses_its_file(const Find *find, const Commit *commit, const PgbFindRelation *which,
+			   const PgbMappedRelation *relation)
+{
+	PgbFindRelation file = {which->database, relation->file_number};
+
+	return removes_file(commit, which->database, relation->file_number) ||
+		hash_search(find->gone, &file, HASH_FIND, NULL) != NULL;
+}
+
+static int
+compare_locks(const ListCell *a, const ListCell *b)
+{
+	return memcmp(lfirst(a), lfirst(b), sizeof(PgbFindRelation));
+}
+
+static void
+report_truncates(Find *find, Commit *commit)
+{
+	const PgbFindRelation *last = NULL;
+	ListCell   *cell;
+
+	if (!may_truncate(commit))
+		return;
+	list_sort(commit->held.locks, compare_locks);
+	foreach(cell, commit->held.locks)
+	{
+		const PgbFindRelation *which = lfirst(cell);
+		const PgbMappedRelation *relation = find_relation(find, which);
+
+		CHECK_FOR_INTERRUPTS();
+		if (last != NULL && memcmp(last, which, sizeof(*which)) == 0)
+			continue;
+		last = which;
+		if (relation != NULL && relation->kind == RELKIND_RELATION && !is_dropped(commit, which->oid) &&
+			loses_its_file(find, commit, which, relation))
+			report(find, commit, "TRUNCATE TABLE", which, relation);
+	}
+}
+
+/* ---- records ---- */
+
+static void
+note_commit(Find *find, XLogReaderState *reader)
+{
+	Commit	   *commit = palloc0(sizeof(Commit));
+
+	ParseCommitRecord(XLogRecGetInfo(reader), (xl_xact_commit *) XLogRecGetData(reader), &commit->parsed);
+	commit->at = commit->parsed.xact_time;
+	commit->xid = TransactionIdIsValid(commit->parsed.twophase_xid) ? commit->parsed.twophase_xid :
+		XLogRecGetXid(reader);
+	pgb_find_open_take(find->open, commit->xid, &commit->held);
+	for (int i = 0; i < commit->parsed.nsubxacts; i++)
+		pgb_find_open_take(find->open, commit->parsed.subxacts[i], &commit->held);
+	if (commit->parsed.nrels == 0 && commit->parsed.nstats == 0)
+		return;
+
+	commit->lsn = XLogRecPtrIsInvalid(commit->held.lsn) ? reader->ReadRecPtr : commit->held.lsn;
+	if (commit->at >= find->since && commit->at <= find->until)
+	{
+		choose_map(find, commit->lsn);
+		report_drops(find, commit);
+		report_truncates(find, commit);
+	}
+	for (int i = 0; i < commit->parsed.nrels; i++)
+	{
+		const PgbRelFileLocator *file = &pgb_commit_locators(&commit->parsed)[i];
+		PgbFindRelation key = {pgb_locator_database(file), pgb_locator_number(file)};
+
+		(void) hash_search(find->gone, &key, HASH_ENTER, NULL);
+	}
+}
+
+static void
+note_abort(Find *find, XLogReaderState *reader)
+{
+	xl_xact_parsed_abort parsed;
+	PgbFindTransaction *held = palloc0(sizeof(PgbFindTransaction));
+
+	ParseAbortRecord(XLogRecGetInfo(reader), (xl_xact_abort *) XLogRecGetData(reader), &parsed);
+	pgb_find_open_take(find->open, TransactionIdIsValid(parsed.twophase_xid) ? parsed.twophase_xid :
+					   XLogRecGetXid(reader), held);
+	for (int i = 0; i < parsed.nsubxacts; i++)
+		pgb_find_open_take(find->open, parsed.subxacts[i], held);
+}
+
+static void
+note_transaction(Find *find, XLogReaderState *reader)
+{
+	MemoryContext caller = MemoryContextSwitchTo(find->work);
+
+	switch (XLogRecGetInfo(reader) & XLOG_XACT_OPMASK)
+	{
+		case XLOG_XACT_COMMIT:
+		case XLOG_XACT_COMMIT_PREPARED:
+			note_commit(find, reader);
+			break;
+		case XLOG_XACT_ABORT:
+		case XLOG_XACT_ABORT_PREPARED:
+			note_abort(find, reader);
+			break;
+		default:
+			break;
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(find->work);
+}
+
+static void
+note_standby(Find *find, XLogReaderState *reader)
+{
+	if ((XLogRecGetInfo(reader) & ~XLR_INFO_MASK) == XLOG_STANDBY_LOCK)
+	{
+		const xl_standby_locks *record = (const xl_standby_locks *) XLogRecGetData(reader);
+
+		for (int i = 0; i < record->nlocks; i++)
+			pgb_find_open_lock(find->open, record->locks[i].xid, record->locks[i].dbOid,
+							   record->locks[i].relOid, reader->ReadRecPtr);
+	}
+	else if ((XLogRecGetInfo(reader) & ~XLR_INFO_MASK) == XLOG_RUNNING_XACTS)
+		pgb_find_open_prune(find->open,
+							((const xl_running_xacts *) XLogRecGetData(reader))->oldestRunningXid);
+}
+
+static bool
+note_record(XLogReaderState *reader, void *arg)
+{
+	Find	   *find = arg;
+
+	switch (XLogRecGetRmid(reader))
+	{
+		case RM_XACT_ID:
+			note_transaction(find, reader);
+			break;
+		case RM_STANDBY_ID:
+			note_standby(find, reader);
+			break;
+		case RM_SMGR_ID:
+			if ((XLogRecGetInfo(reader) & ~XLR_INFO_MASK) == XLOG_SMGR_CREATE &&
+				TransactionIdIsValid(XLogRecGetXid(reader)))
+				pgb_find_open_file(find->open, XLogRecGetXid(reader),
+								   pgb_smgr_create_locator(XLogRecGetData(reader)));
+			break;
+		default:
+			break;
+	}
+	return true;
+}
+
+/* After a gap nobody knows which transactions are still the same ones. */
+static void
+forget_open(void *arg)
+{
+	pgb_find_open_prune(((Find *) arg)->open, InvalidTransactionId);
+}
+
+Datum
+pgbackup_find_drops(PG_FUNCTION_ARGS)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(PgbFindRelation),
+		.entrysize = sizeof(PgbFindRelation),
+		.hcxt = CurrentMemoryContext
+	};
+	Find	   *find = palloc0(sizeof(Find));
+
+	InitMaterializedSRF(fcinfo, 0);
+	find->rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	find->since = PG_ARGISNULL(0) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(0);
+	find->until = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
+	find->repository = pgb_server_repository(false);
+	find->map_context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup relation map",
+											  ALLOCSET_DEFAULT_SIZES);
+	find->work = AllocSetContextCreate(CurrentMemoryContext, "pgbackup commit", ALLOCSET_DEFAULT_SIZES);
+	find->open = pgb_find_open_create();
+	find->gone = hash_create("pgbackup removed files", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	list_backups(find);
+	pgb_find_records(find->repository, find_beginning(find), note_record, forget_open, find);
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,116 @@
+#
+# 064_find_drops.pl
+#	  pgbackup_find_drops finds in the archived WAL what was dropped and truncated,
+#	  and where a recovery must stop to bring it back.
+#
+# test/t/064_find_drops.pl
+#
+use strict;
+use warnings;
+
+use PgBackupTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init(extra => [ '--encoding=UTF8', '--no-locale', '--wal-segsize=1' ]);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pgbackup'\n"
+	  . "pgbackup.repository = '" . repository($node) . "'\n"
+	  . "pgbackup.scratch_directory = '" . $node->basedir . "/scratch'\n"
+	  . "wal_level = replica\narchive_mode = on\narchive_library = 'pgbackup'\nmax_worker_processes = 16\n"
+	  . "max_prepared_transactions = 5\nautovacuum = off\n");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION pgbackup; CREATE DATABASE other');
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+# all that is written so far is in the archive
+sub archive
+{
+	my $segment = sql('SELECT pg_walfile_name(pg_current_wal_lsn())');
+
+	sql("CREATE TABLE IF NOT EXISTS ticks (); SELECT pg_switch_wal()");
+	$node->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver")
+	  or die 'the archive does not follow';
+}
+
+my @tables = qw(dropped truncated vacuumed altered reindexed kept prepared in_sub first second moved_on);
+sql("CREATE TABLE $_ (id int PRIMARY KEY, t text); INSERT INTO $_ SELECT n, md5(n::text) FROM generate_series(1, 300) n")
+  foreach @tables;
+$node->safe_psql('other', 'CREATE TABLE elsewhere AS SELECT generate_series(1, 100) AS n');
+my $elsewhere = $node->safe_psql('other', "SELECT 'elsewhere'::regclass::oid");
+my %oid = map { $_ => sql("SELECT '$_'::regclass::oid") } @tables;
+my %hash = map { $_ => table_hash($node, 'postgres', $_) } @tables;
+sql(q{SELECT pgbackup_run('full')});
+my $since = sql('SELECT clock_timestamp()');
+
+sql('VACUUM FULL vacuumed');
+sql('ALTER TABLE altered ALTER id TYPE bigint');
+sql('REINDEX TABLE reindexed');
+sql('ALTER TABLE moved_on ADD COLUMN more int; ALTER TABLE moved_on DROP COLUMN more');
+sql('CREATE TABLE brief (i int); DROP TABLE brief');
+sql('BEGIN; DROP TABLE kept; TRUNCATE reindexed; ROLLBACK');
+sql('BEGIN; SAVEPOINT s; DROP TABLE kept; ROLLBACK TO s; COMMIT');
+sql('DROP TABLE dropped');
+sql('TRUNCATE truncated');
+sql("BEGIN; INSERT INTO kept VALUES (0, ''); DROP TABLE first; ALTER TABLE kept ADD more int; DROP TABLE second; COMMIT");
+sql('BEGIN; SAVEPOINT s; DROP TABLE in_sub; RELEASE s; COMMIT');
+sql("BEGIN; DROP TABLE prepared; PREPARE TRANSACTION 'p'");
+sql('CHECKPOINT');
+sql("COMMIT PREPARED 'p'");
+$node->safe_psql('other', 'DROP TABLE elsewhere');
+my $until = sql('SELECT clock_timestamp()');
+sql('DROP TABLE altered');
+archive();
+
+is(sql("SELECT command, database, oid, relation, still_exists FROM pgbackup_find_drops('$since', '$until') WHERE relation IS NOT NULL ORDER BY committed_at, oid"),
+	join("\n",
+		"DROP TABLE|postgres|$oid{dropped}|public.dropped|f",
+		"TRUNCATE TABLE|postgres|$oid{truncated}|public.truncated|t",
+		"DROP TABLE|postgres|$oid{first}|public.first|f",
+		"DROP TABLE|postgres|$oid{second}|public.second|f",
+		"DROP TABLE|postgres|$oid{in_sub}|public.in_sub|f",
+		"DROP TABLE|postgres|$oid{prepared}|public.prepared|f",
+		"DROP TABLE|other|$elsewhere|public.elsewhere|"),
+	'drops and truncates, and no rewrites or rollbacks');
+is(sql("SELECT count(*) FROM pgbackup_find_drops('$since') WHERE relation = 'public.altered'"), 1,
+	'a drop after a rewrite');
+is(sql("SELECT command FROM pgbackup_find_drops('$since', '$until') WHERE relation IS NULL"), 'DROP TABLE',
+	'one that no backup knows is there without a name');
+
+my $recorded = sql("SELECT oid FROM pgbackup_drops WHERE relation = 'public.dropped'");
+is($recorded, $oid{dropped}, 'the record of drops says the same');
+
+foreach my $table (qw(dropped truncated second prepared))
+{
+	my $lsn = sql("SELECT lsn FROM pgbackup_find_drops('$since') WHERE relation = 'public.$table'");
+
+	sql("SELECT * FROM pgbackup_restore_table('public.$table', at_lsn => '$lsn')");
+	is(table_hash($node, 'postgres', "pgbackup_recovery.$table"), $hash{$table},
+		"the LSN brings $table back");
+}
+
+# ---- a segment that is missing ----
+
+my $lost = sql("SELECT pg_walfile_name(lsn) FROM pgbackup_find_drops('$since') WHERE relation = 'public.dropped'");
+archive() foreach 1 .. 2;
+sql('DROP TABLE vacuumed');
+archive();
+my ($object) = glob(repository($node) . "/*/wal/*/$lost.zst");
+unlink($object // '') or die "no object of $lost";
+my ($out, $err);
+$node->psql('postgres', "SELECT relation FROM pgbackup_find_drops('$since') WHERE relation = 'public.vacuumed'",
+	stdout => \$out, stderr => \$err);
+is($out, 'public.vacuumed', 'what comes after a gap is found');
+like($err, qr/WARNING:.*$lost/, 'and the gap has a name');
+
+# ---- rights ----
+
+sql('CREATE ROLE stranger');
+($out, $err) = ('', '');
+$node->psql('postgres', 'SET ROLE stranger; SELECT * FROM pgbackup_find_drops()', stdout => \$out, stderr => \$err);
+like($err, qr/permission denied for function pgbackup_find_drops/, 'nobody else may');
+
+$node->stop;
+done_testing();
