@@ -372,12 +372,35 @@ report_truncates(Find *find, Commit *commit)
 
 /* ---- records ---- */
 
+/* Does an array lie in the data of the record?  The archive is not trusted to hold what a server wrote. */
+static bool
+is_within(XLogReaderState *reader, const void *array, int count, Size size)
+{
+	const char *data = XLogRecGetData(reader);
+	Size		length = XLogRecGetDataLen(reader);
+	Size		offset;
+
+	if (count == 0)
+		return true;
+	if (count < 0 || (const char *) array < data)
+		return false;
+	offset = (const char *) array - data;
+	return offset <= length && (Size) count <= (length - offset) / size;
+}
+
 static void
 note_commit(Find *find, XLogReaderState *reader)
 {
 	Commit	   *commit = palloc0(sizeof(Commit));
 
+	if (XLogRecGetDataLen(reader) < MinSizeOfXactCommit)
+		return;
 	ParseCommitRecord(XLogRecGetInfo(reader), (xl_xact_commit *) XLogRecGetData(reader), &commit->parsed);
+	if (!is_within(reader, commit->parsed.subxacts, commit->parsed.nsubxacts, sizeof(TransactionId)) ||
+		!is_within(reader, pgb_commit_locators(&commit->parsed), commit->parsed.nrels,
+				   sizeof(PgbRelFileLocator)) ||
+		!is_within(reader, commit->parsed.stats, commit->parsed.nstats, sizeof(xl_xact_stats_item)))
+		return;
 	commit->at = commit->parsed.xact_time;
 	commit->xid = TransactionIdIsValid(commit->parsed.twophase_xid) ? commit->parsed.twophase_xid :
 		XLogRecGetXid(reader);
@@ -409,7 +432,11 @@ note_abort(Find *find, XLogReaderState *reader)
 	xl_xact_parsed_abort parsed;
 	PgbFindTransaction *held = palloc0(sizeof(PgbFindTransaction));
 
+	if (XLogRecGetDataLen(reader) < MinSizeOfXactAbort)
+		return;
 	ParseAbortRecord(XLogRecGetInfo(reader), (xl_xact_abort *) XLogRecGetData(reader), &parsed);
+	if (!is_within(reader, parsed.subxacts, parsed.nsubxacts, sizeof(TransactionId)))
+		return;
 	pgb_find_open_take(find->open, TransactionIdIsValid(parsed.twophase_xid) ? parsed.twophase_xid :
 					   XLogRecGetXid(reader), held);
 	for (int i = 0; i < parsed.nsubxacts; i++)
@@ -445,11 +472,15 @@ note_standby(Find *find, XLogReaderState *reader)
 	{
 		const xl_standby_locks *record = (const xl_standby_locks *) XLogRecGetData(reader);
 
+		if (XLogRecGetDataLen(reader) < offsetof(xl_standby_locks, locks) ||
+			!is_within(reader, record->locks, record->nlocks, sizeof(xl_standby_lock)))
+			return;
 		for (int i = 0; i < record->nlocks; i++)
 			pgb_find_open_lock(find->open, record->locks[i].xid, record->locks[i].dbOid,
 							   record->locks[i].relOid, reader->ReadRecPtr);
 	}
-	else if ((XLogRecGetInfo(reader) & ~XLR_INFO_MASK) == XLOG_RUNNING_XACTS)
+	else if ((XLogRecGetInfo(reader) & ~XLR_INFO_MASK) == XLOG_RUNNING_XACTS &&
+			 XLogRecGetDataLen(reader) >= offsetof(xl_running_xacts, xids))
 		pgb_find_open_prune(find->open,
 							((const xl_running_xacts *) XLogRecGetData(reader))->oldestRunningXid);
 }
@@ -469,6 +500,7 @@ note_record(XLogReaderState *reader, void *arg)
 			break;
 		case RM_SMGR_ID:
 			if ((XLogRecGetInfo(reader) & ~XLR_INFO_MASK) == XLOG_SMGR_CREATE &&
+				XLogRecGetDataLen(reader) >= sizeof(xl_smgr_create) &&
 				TransactionIdIsValid(XLogRecGetXid(reader)))
 				pgb_find_open_file(find->open, XLogRecGetXid(reader),
 								   pgb_smgr_create_locator(XLogRecGetData(reader)));
