@@ -233,6 +233,8 @@ pgb_program_check(PgbSubprocess *process, const char *name)
 		return;
 	}
 
+	/* who cancels us sends the signal to all of our process group */
+	CHECK_FOR_INTERRUPTS();
 	hint = hint_for(words);
 	ereport(ERROR,
 			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),

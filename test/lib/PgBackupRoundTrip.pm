@@ -197,8 +197,9 @@ sub hashes_of
 	return split /\n(?=')/, $node->safe_psql($database, <<'SQL');
 SELECT format($$SELECT quote_literal(%L), (SELECT count(*) || '/' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM ONLY %s t)$$, oid::regclass, oid::regclass)
 FROM pg_class WHERE relkind IN ('r', 'm') AND relnamespace <> 'pg_catalog'::regnamespace AND relispopulated
+	AND relname NOT LIKE 'pgbackup\_drop%' -- which are no part of a dump
 	AND relnamespace::regnamespace::text NOT IN ('information_schema', 'pg_toast') ORDER BY oid::regclass::text \gexec
-SELECT format('SELECT quote_literal(%L), last_value, is_called FROM %s', oid::regclass, oid::regclass) FROM pg_class WHERE relkind = 'S' ORDER BY oid::regclass::text \gexec
+SELECT format('SELECT quote_literal(%L), last_value, is_called FROM %s', oid::regclass, oid::regclass) FROM pg_class WHERE relkind = 'S' AND relname NOT LIKE 'pgbackup\_drop%' ORDER BY oid::regclass::text \gexec
 SELECT quote_literal(loid), md5(string_agg(data, '' ORDER BY pageno)) FROM pg_largeobject GROUP BY loid ORDER BY loid;
 SQL
 }
