@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "server/attempt.h"
 #include "server/compare/diff.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -32,38 +33,32 @@ is_about_value(int sqlerrcode)
 	}
 }
 
+/* A value, and what becomes of it. */
+typedef struct Conversion
+{
+	PgbDiffColumn *column;
+	Datum		value;
+	Jsonb	   *json;
+} Conversion;
+
+static void
+convert(void *arg)
+{
+	Conversion *conversion = arg;
+
+	conversion->json = DatumGetJsonbP(FunctionCall1(&conversion->column->to_jsonb, conversion->value));
+}
+
 /* to_jsonb() in a subtransaction: NULL if the value is not possible in jsonb. */
 static Jsonb *
 try_to_jsonb(PgbDiffColumn *column, Datum value)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Jsonb	   *volatile json = NULL;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-
-	PG_TRY();
-	{
-		json = DatumGetJsonbP(FunctionCall1(&column->to_jsonb, value));
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	Conversion	conversion = {column, value, NULL};
+	ErrorData  *error = pgb_attempt(convert, &conversion);
 
 	if (error != NULL && !is_about_value(error->sqlerrcode))
 		ReThrowError(error);
-	return json;
+	return error == NULL ? conversion.json : NULL;
 }
 
 /* Whoever makes rows of what is shown must know that this one is not what it was. */

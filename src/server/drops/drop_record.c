@@ -15,6 +15,7 @@
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "server/attempt.h"
 #include "server/drops/drops.h"
 #include "server/guc.h"
 #include "server/own_tables.h"
@@ -22,7 +23,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
-#include "utils/resowner.h"
 #include "utils/xid8.h"
 
 static const char *const tables[] = {"pgbackup_drop_events", "pgbackup_dropped_objects"};
@@ -149,8 +149,9 @@ record_truncated(const PgbOwnTables *own, const Drop *drop)
 }
 
 static void
-write_rows(const Drop *drop)
+write_rows(void *arg)
 {
+	const Drop *drop = arg;
 	PgbOwnTables own;
 
 	pgb_own_tables_open(&own, tables, lengthof(tables));
@@ -176,41 +177,22 @@ must_be_raised(const ErrorData *error)
 }
 
 static void
-record(const Drop *drop)
+record(Drop *drop)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error;
 
 	if (!OidIsValid(get_extension_oid("pgbackup", true)))
 		return;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		write_rows(drop);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (must_be_raised(error))
-			ReThrowError(error);
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("what this statement drops could not be recorded in pgbackup_drops"),
-				 errdetail_internal("%s", error->message)));
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	error = pgb_attempt(write_rows, drop);
+	if (error == NULL)
+		return;
+	if (must_be_raised(error))
+		ReThrowError(error);
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("what this statement drops could not be recorded in pgbackup_drops"),
+			 errdetail_internal("%s", error->message)));
 }
 
 void

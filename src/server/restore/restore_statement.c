@@ -15,6 +15,7 @@
 
 #include "access/xact.h"
 #include "parser/parser.h"
+#include "server/attempt.h"
 #include "server/restore/restore.h"
 #include "tcop/utility.h"
 #include "utils/resowner.h"
@@ -42,33 +43,19 @@ pgb_restore_execute(Node *statement, bool top_level)
 	CommandCounterIncrement();
 }
 
+static void
+execute_all(void *arg)
+{
+	ListCell   *lc;
+
+	foreach(lc, (List *) arg)
+		pgb_restore_execute(lfirst(lc), false);
+}
+
 ErrorData *
 pgb_restore_try(List *statements)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		ListCell   *lc;
-
-		foreach(lc, statements)
-			pgb_restore_execute(lfirst(lc), false);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	ErrorData  *error = pgb_attempt(execute_all, statements);
 
 	if (error != NULL && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		ReThrowError(error);

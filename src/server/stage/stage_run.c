@@ -14,6 +14,7 @@
 #include "port/port.h"
 
 #include "access/xact.h"
+#include "server/attempt.h"
 #include "server/stage/stage.h"
 #include "tcop/utility.h"
 #include "utils/resowner.h"
@@ -112,36 +113,20 @@ concerns_only_the_piece(const ErrorData *error)
 	}
 }
 
+static void
+run_pieces(void *arg)
+{
+	ListCell   *lc;
+
+	foreach(lc, (List *) arg)
+		pgb_stage_run(lfirst(lc));
+}
+
 /* Runs the pieces in one subtransaction. */
 static ErrorData *
 try_pieces(List *pieces)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-
-	PG_TRY();
-	{
-		ListCell   *lc;
-
-		foreach(lc, pieces)
-			pgb_stage_run(lfirst(lc));
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	ErrorData  *error = pgb_attempt(run_pieces, pieces);
 
 	if (error != NULL && !concerns_only_the_piece(error))
 		ReThrowError(error);
