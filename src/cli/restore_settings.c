@@ -20,6 +20,7 @@
 #include "io/json.h"
 #include "io/utf8.h"
 #include "repo/datadir_file.h"
+#include "repo/settings_text.h"
 
 #define PRIVATE_FILE		(S_IRUSR | S_IWUSR)
 #define SETTINGS_LIMIT		(64 * 1024 * 1024)
@@ -111,39 +112,6 @@ append_old_settings(StringInfo out, const char *text)
 	}
 }
 
-static void
-append_setting(StringInfo out, const char *name, const char *value)
-{
-	appendStringInfo(out, "%s = '", name);
-	for (; *value != '\0'; value++)
-	{
-		if (*value == '\n')
-			appendStringInfoString(out, "\\n");
-		else if (*value == '\'' || *value == '\\')
-			appendStringInfo(out, "%c%c", *value, *value);
-		else
-			appendStringInfoChar(out, *value);
-	}
-	appendStringInfoString(out, "'\n");
-}
-
-/* A word of the shell, in which the server is not to replace anything. */
-static void
-append_word(StringInfo out, const char *word)
-{
-	appendStringInfoChar(out, '\'');
-	for (; *word != '\0'; word++)
-	{
-		if (*word == '\'')
-			appendStringInfoString(out, "'\\''");
-		else if (*word == '%')
-			appendStringInfoString(out, "%%");
-		else
-			appendStringInfoChar(out, *word);
-	}
-	appendStringInfoChar(out, '\'');
-}
-
 /* wal-get with what comes after where the repository is. */
 static char *
 wal_get_command(const Restore *restore, const char *arguments)
@@ -151,9 +119,9 @@ wal_get_command(const Restore *restore, const char *arguments)
 	StringInfoData command;
 
 	initStringInfo(&command);
-	append_word(&command, cli_program_path());
+	pgb_append_command_word(&command, cli_program_path());
 	appendStringInfoString(&command, " wal-get ");
-	append_word(&command, psprintf("--repository=%s", restore->repository->store->location));
+	pgb_append_command_word(&command, psprintf("--repository=%s", restore->repository->store->location));
 	appendStringInfo(&command, " --system=" UINT64_FORMAT " %s",
 					 restore->repository->system_identifier, arguments);
 	return command.data;
@@ -176,30 +144,30 @@ append_target(StringInfo out, const Restore *restore)
 	const PgbTarget *target = &restore->options.target;
 
 	for (int i = 0; i < lengthof(target_settings); i++)
-		append_setting(out, target_settings[i], "");
+		pgb_append_setting(out, target_settings[i], "");
 	switch (target->kind)
 	{
 		case PGB_TARGET_LATEST:
 			break;
 		case PGB_TARGET_TIME:
-			append_setting(out, "recovery_target_time", time_setting(target->time));
+			pgb_append_setting(out, "recovery_target_time", time_setting(target->time));
 			break;
 		case PGB_TARGET_LSN:
-			append_setting(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
+			pgb_append_setting(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
 			break;
 		case PGB_TARGET_XID:
-			append_setting(out, "recovery_target_xid", psprintf(UINT64_FORMAT, target->xid));
+			pgb_append_setting(out, "recovery_target_xid", psprintf(UINT64_FORMAT, target->xid));
 			break;
 		case PGB_TARGET_NAME:
-			append_setting(out, "recovery_target_name", target->name);
+			pgb_append_setting(out, "recovery_target_name", target->name);
 			break;
 		case PGB_TARGET_IMMEDIATE:
-			append_setting(out, "recovery_target", "immediate");
+			pgb_append_setting(out, "recovery_target", "immediate");
 			break;
 	}
-	append_setting(out, "recovery_target_inclusive", target->inclusive ? "on" : "off");
-	append_setting(out, "recovery_target_timeline", psprintf("%u", restore->route->timeline));
-	append_setting(out, "recovery_target_action",
+	pgb_append_setting(out, "recovery_target_inclusive", target->inclusive ? "on" : "off");
+	pgb_append_setting(out, "recovery_target_timeline", psprintf("%u", restore->route->timeline));
+	pgb_append_setting(out, "recovery_target_action",
 				   restore->options.action != NULL ? restore->options.action : "pause");
 }
 
@@ -224,8 +192,8 @@ restore_write_settings(const Restore *restore)
 	initStringInfo(&text);
 	append_old_settings(&text, pgb_target_read(path, SETTINGS_LIMIT, &length));
 	appendStringInfo(&text, "%s at %sZ, of backup %s\n", OUR_COMMENT, now, restore->backup->id);
-	append_setting(&text, "restore_command", wal_get_command(restore, "%f \"%p\""));
-	append_setting(&text, "recovery_end_command", wal_get_command(restore, "--clean"));
+	pgb_append_setting(&text, "restore_command", wal_get_command(restore, "%f \"%p\""));
+	pgb_append_setting(&text, "recovery_end_command", wal_get_command(restore, "--clean"));
 	append_target(&text, restore);
 
 	pgb_target_write(path, file_mode(restore), text.data, text.len, true);

@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "pgstat.h"
 #include "server/archive/archive.h"
+#include "server/attempt.h"
 #include "server/compat.h"
 #include "server/guc.h"
 #include "utils/array.h"
@@ -86,37 +87,36 @@ find_gaps(Gaps *gaps, const PgbWalName *ready, int nready)
 	}
 }
 
+typedef struct Search
+{
+	Gaps	   *gaps;
+	const PgbWalName *ready;
+	int			nready;
+} Search;
+
+static void
+search(void *arg)
+{
+	Search	   *search = arg;
+
+	find_gaps(search->gaps, search->ready, search->nready);
+}
+
 /* A repository that cannot be reached is something to be told of, not an error. */
 static void
 try_to_find_gaps(Gaps *gaps, const PgbWalName *ready, int nready)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Search		what = {gaps, ready, nready};
+	ErrorData  *error;
 
 	memset(gaps, 0, sizeof(Gaps));
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		find_gaps(gaps, ready, nready);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			ReThrowError(error);
-		gaps->error = error->message;
-		gaps->count = 0;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
+	error = pgb_attempt(search, &what);
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+		ReThrowError(error);
+	gaps->error = error->message;
+	gaps->count = 0;
 }
 
 /* ---- the row ---- */

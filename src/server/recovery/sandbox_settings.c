@@ -24,6 +24,7 @@
 #include "catalog/pg_control.h"
 #include "miscadmin.h"
 #include "repo/datadir_file.h"
+#include "repo/settings_text.h"
 #include "sandbox/sandbox.h"
 #include "server/guc.h"
 #include "server/program.h"
@@ -106,48 +107,15 @@ pgb_sandbox_check_installed(void)
 
 /* ---- postgresql.conf ---- */
 
-static void
-set_text(StringInfo out, const char *name, const char *value)
-{
-	appendStringInfo(out, "%s = '", name);
-	for (; *value != '\0'; value++)
-	{
-		if (*value == '\n')
-			appendStringInfoString(out, "\\n");
-		else if (*value == '\'' || *value == '\\')
-			appendStringInfo(out, "%c%c", *value, *value);
-		else
-			appendStringInfoChar(out, *value);
-	}
-	appendStringInfoString(out, "'\n");
-}
-
-/* A word of the shell, in which the server is not to replace anything. */
-static void
-append_word(StringInfo out, const char *word)
-{
-	appendStringInfoChar(out, '\'');
-	for (; *word != '\0'; word++)
-	{
-		if (*word == '\'')
-			appendStringInfoString(out, "'\\''");
-		else if (*word == '%')
-			appendStringInfoString(out, "%%");
-		else
-			appendStringInfoChar(out, *word);
-	}
-	appendStringInfoChar(out, '\'');
-}
-
 static char *
 restore_command(const PgbSandboxState *state)
 {
 	StringInfoData command;
 
 	initStringInfo(&command);
-	append_word(&command, restore_program());
+	pgb_append_command_word(&command, restore_program());
 	appendStringInfo(&command, " wal-get --ahead=%d ", SANDBOX_AHEAD);
-	append_word(&command, psprintf("--repository=%s", state->repository->store->location));
+	pgb_append_command_word(&command, psprintf("--repository=%s", state->repository->store->location));
 	appendStringInfo(&command, " --system=" UINT64_FORMAT " %%f \"%%p\"",
 					 state->repository->system_identifier);
 	return command.data;
@@ -173,26 +141,26 @@ set_target(StringInfo out, const PgbSandboxRequest *request)
 		case PGB_TARGET_LATEST:
 			break;
 		case PGB_TARGET_TIME:
-			set_text(out, "recovery_target_time", time_setting(target->time));
+			pgb_append_setting(out, "recovery_target_time", time_setting(target->time));
 			break;
 		case PGB_TARGET_LSN:
-			set_text(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
+			pgb_append_setting(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
 			break;
 		case PGB_TARGET_XID:
-			set_text(out, "recovery_target_xid", psprintf(UINT64_FORMAT, target->xid));
+			pgb_append_setting(out, "recovery_target_xid", psprintf(UINT64_FORMAT, target->xid));
 			break;
 		case PGB_TARGET_NAME:
-			set_text(out, "recovery_target_name", target->name);
+			pgb_append_setting(out, "recovery_target_name", target->name);
 			break;
 		case PGB_TARGET_IMMEDIATE:
-			set_text(out, "recovery_target", "immediate");
+			pgb_append_setting(out, "recovery_target", "immediate");
 			break;
 	}
-	set_text(out, "recovery_target_inclusive", target->inclusive ? "on" : "off");
-	set_text(out, "recovery_target_timeline", psprintf("%u", request->route->timeline));
-	set_text(out, "recovery_target_action", "promote");
-	set_text(out, "hot_standby", "off");
-	set_text(out, "recovery_prefetch", "off");
+	pgb_append_setting(out, "recovery_target_inclusive", target->inclusive ? "on" : "off");
+	pgb_append_setting(out, "recovery_target_timeline", psprintf("%u", request->route->timeline));
+	pgb_append_setting(out, "recovery_target_action", "promote");
+	pgb_append_setting(out, "hot_standby", "off");
+	pgb_append_setting(out, "recovery_prefetch", "off");
 }
 
 static uint64
@@ -216,51 +184,51 @@ set_storage(StringInfo out, const PgbSandboxRequest *request)
 {
 	uint64		max_bytes = max_wal_bytes(request);
 
-	set_text(out, "fsync", "off");
-	set_text(out, "full_page_writes", "off");
-	set_text(out, "synchronous_commit", "off");
-	set_text(out, "max_wal_size", psprintf("%dMB", (int) (max_bytes / MEGABYTE)));
-	set_text(out, "min_wal_size", psprintf("%dMB", (int) (max_bytes / 2 / MEGABYTE)));
-	set_text(out, "wal_recycle", "off");
-	set_text(out, "wal_init_zero", "off");
-	set_text(out, "allow_in_place_tablespaces", "on");
+	pgb_append_setting(out, "fsync", "off");
+	pgb_append_setting(out, "full_page_writes", "off");
+	pgb_append_setting(out, "synchronous_commit", "off");
+	pgb_append_setting(out, "max_wal_size", psprintf("%dMB", (int) (max_bytes / MEGABYTE)));
+	pgb_append_setting(out, "min_wal_size", psprintf("%dMB", (int) (max_bytes / 2 / MEGABYTE)));
+	pgb_append_setting(out, "wal_recycle", "off");
+	pgb_append_setting(out, "wal_init_zero", "off");
+	pgb_append_setting(out, "allow_in_place_tablespaces", "on");
 }
 
 static void
 set_memory(StringInfo out, const PgbSandboxRequest *request)
 {
-	set_text(out, "shared_buffers", "64MB");
-	set_text(out, "huge_pages", "off");
-	set_text(out, "dynamic_shared_memory_type",
+	pgb_append_setting(out, "shared_buffers", "64MB");
+	pgb_append_setting(out, "huge_pages", "off");
+	pgb_append_setting(out, "dynamic_shared_memory_type",
 			 GetConfigOption("dynamic_shared_memory_type", false, false));
-	set_text(out, "shared_memory_type", GetConfigOption("shared_memory_type", false, false));
-	set_text(out, "max_connections", psprintf("%d", request->jobs + OWN_CONNECTIONS));
-	set_text(out, "jit", "off");
+	pgb_append_setting(out, "shared_memory_type", GetConfigOption("shared_memory_type", false, false));
+	pgb_append_setting(out, "max_connections", psprintf("%d", request->jobs + OWN_CONNECTIONS));
+	pgb_append_setting(out, "jit", "off");
 }
 
 static void
 set_silence(StringInfo out)
 {
-	set_text(out, "listen_addresses", "");
-	set_text(out, "archive_mode", "off");
-	set_text(out, "autovacuum", "off");
-	set_text(out, "max_wal_senders", "0");
-	set_text(out, "max_logical_replication_workers", "0");
-	set_text(out, "max_parallel_workers", "0");
-	set_text(out, "restart_after_crash", "off");
-	set_text(out, "ssl", "off");
+	pgb_append_setting(out, "listen_addresses", "");
+	pgb_append_setting(out, "archive_mode", "off");
+	pgb_append_setting(out, "autovacuum", "off");
+	pgb_append_setting(out, "max_wal_senders", "0");
+	pgb_append_setting(out, "max_logical_replication_workers", "0");
+	pgb_append_setting(out, "max_parallel_workers", "0");
+	pgb_append_setting(out, "restart_after_crash", "off");
+	pgb_append_setting(out, "ssl", "off");
 }
 
 static void
 set_log(StringInfo out)
 {
-	set_text(out, "log_destination", "stderr");
-	set_text(out, "logging_collector", "off");
-	set_text(out, "log_line_prefix", "");
-	set_text(out, "log_checkpoints", "off");
-	set_text(out, "lc_messages", "C");
-	set_text(out, "timezone", "UTC");
-	set_text(out, "log_timezone", "UTC");
+	pgb_append_setting(out, "log_destination", "stderr");
+	pgb_append_setting(out, "logging_collector", "off");
+	pgb_append_setting(out, "log_line_prefix", "");
+	pgb_append_setting(out, "log_checkpoints", "off");
+	pgb_append_setting(out, "lc_messages", "C");
+	pgb_append_setting(out, "timezone", "UTC");
+	pgb_append_setting(out, "log_timezone", "UTC");
 }
 
 /* As many as the live server had, or more: it may have been raised since the backup. */
@@ -287,14 +255,14 @@ configuration(const PgbSandboxState *state)
 
 	initStringInfo(&out);
 	appendStringInfoString(&out, "# A sandbox of pgbackup, to be thrown away\n");
-	set_text(&out, "shared_preload_libraries", PGB_SANDBOX_LIBRARY);
-	set_text(&out, "dynamic_library_path", GetConfigOption("dynamic_library_path", false, false));
-	set_text(&out, "port", psprintf("%d", SANDBOX_PORT));
+	pgb_append_setting(&out, "shared_preload_libraries", PGB_SANDBOX_LIBRARY);
+	pgb_append_setting(&out, "dynamic_library_path", GetConfigOption("dynamic_library_path", false, false));
+	pgb_append_setting(&out, "port", psprintf("%d", SANDBOX_PORT));
 	/* its data directory: however long the path is, a name in the current directory is short */
-	set_text(&out, "unix_socket_directories", ".");
-	set_text(&out, "unix_socket_permissions", "0700");
-	set_text(&out, "max_prepared_transactions", psprintf("%d", max_prepared(state)));
-	set_text(&out, "restore_command", restore_command(state));
+	pgb_append_setting(&out, "unix_socket_directories", ".");
+	pgb_append_setting(&out, "unix_socket_permissions", "0700");
+	pgb_append_setting(&out, "max_prepared_transactions", psprintf("%d", max_prepared(state)));
+	pgb_append_setting(&out, "restore_command", restore_command(state));
 	set_target(&out, request);
 	set_storage(&out, request);
 	set_memory(&out, request);
