@@ -9,8 +9,7 @@
  * reference, which holds a serial number as well; a reference to a job that is
  * gone is harmless.
  *
- * Fields are touched in shmem.c alone, under one lock.  Progress counters are
- * atomic and written by data workers without it.
+ * The fields of a slot are in slot.h, for the files that implement this one.
  *
  * src/server/shmem.h
  *
