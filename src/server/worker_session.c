@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
+#include "server/settings.h"
 #include "server/worker_session.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -27,7 +28,7 @@ void
 pgb_worker_connect(Oid database)
 {
 	/* ALTER DATABASE ... SET can give any of these to whoever connects */
-	static const char *const settings[][2] = {
+	static const PgbSetting settings[] = {
 		{"search_path", "pg_catalog, pg_temp"},
 		{"role", "none"},
 		{"default_transaction_isolation", "read committed"},
@@ -39,8 +40,7 @@ pgb_worker_connect(Oid database)
 	};
 
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
-	for (int i = 0; i < lengthof(settings); i++)
-		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
+	pgb_settings_pin(settings, lengthof(settings));
 }
 
 void

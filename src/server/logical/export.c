@@ -33,6 +33,7 @@
 #include "server/logical/plan.h"
 #include "server/logical/worker.h"
 #include "server/program.h"
+#include "server/settings.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/pmsignal.h"
@@ -103,7 +104,7 @@ pgb_export_create(PgbJobRef job, char *request)
 static void
 pin_settings(void)
 {
-	static const char *const settings[][2] = {
+	static const PgbSetting settings[] = {
 		{"search_path", ""},
 		{"datestyle", "ISO"},
 		{"intervalstyle", "postgres"},
@@ -111,18 +112,11 @@ pin_settings(void)
 		{"extra_float_digits", "3"},
 		{"bytea_output", "hex"},
 		{"row_security", "off"},
-		{"lock_timeout", "0"},
-		{"statement_timeout", "0"},
-		{"transaction_timeout", "0"},
 		{"default_transaction_deferrable", "off"},
 	};
 
-	for (int i = 0; i < lengthof(settings); i++)
-	{
-		/* not every version has them all */
-		if (GetConfigOption(settings[i][0], true, false) != NULL)
-			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
-	}
+	pgb_settings_pin(settings, lengthof(settings));
+	pgb_settings_pin_patience();
 
 	/* pgbackup.jobs says how many workers a backup may have */
 	SetConfigOption("max_parallel_workers", GetConfigOption("max_worker_processes", false, false),

@@ -16,8 +16,8 @@
 #include "server/guc.h"
 #include "server/program.h"
 #include "server/recovery/recover_work.h"
+#include "server/settings.h"
 #include "storage/latch.h"
-#include "utils/guc.h"
 
 /* Which tables are wanted is guessed once, and then known: names change no more after that. */
 #define MAX_SANDBOXES	3
@@ -44,20 +44,6 @@ pgb_recover_wait(PgbRecover *recover, PgbSubprocess *program, const char *name)
 }
 
 /* ---- the steps ---- */
-
-/* The job runs as long as it takes. */
-static void
-pin_settings(void)
-{
-	static const char *const settings[] = {"lock_timeout", "statement_timeout", "transaction_timeout"};
-
-	for (int i = 0; i < lengthof(settings); i++)
-	{
-		/* not every version has them all */
-		if (GetConfigOption(settings[i], true, false) != NULL)
-			SetConfigOption(settings[i], "0", PGC_SUSET, PGC_S_SESSION);
-	}
-}
 
 static void
 read_request(PgbRecover *recover)
@@ -154,7 +140,7 @@ pgb_recover_run(void *state)
 {
 	PgbRecover *recover = state;
 
-	pin_settings();
+	pgb_settings_pin_patience();
 	read_request(recover);
 	find_route(recover);
 	recover_tables(recover);

@@ -25,8 +25,8 @@
 #include "server/compat.h"
 #include "server/encoding.h"
 #include "server/restore/restore.h"
+#include "server/settings.h"
 #include "storage/latch.h"
-#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 #define NAP_MS				200
@@ -105,19 +105,12 @@ pgb_restore_create(PgbJobRef job, char *request)
 static void
 pin_settings(void)
 {
-	static const char *const settings[][2] = {
-		{"lock_timeout", "0"},
-		{"statement_timeout", "0"},
-		{"transaction_timeout", "0"},
+	static const PgbSetting settings[] = {
 		{"standard_conforming_strings", "on"},
 	};
 
-	for (int i = 0; i < lengthof(settings); i++)
-	{
-		/* not every version has them all */
-		if (GetConfigOption(settings[i][0], true, false) != NULL)
-			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
-	}
+	pgb_settings_pin(settings, lengthof(settings));
+	pgb_settings_pin_patience();
 }
 
 /* From here on it can be seen, and cancelled, by the name of the database. */

@@ -28,6 +28,7 @@
 #include "server/guc.h"
 #include "server/import/import.h"
 #include "server/restore/restore.h"
+#include "server/settings.h"
 #include "server/worker_session.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -368,7 +369,7 @@ analyze_tables(Worker *worker)
 static void
 pin_settings(void)
 {
-	static const char *const settings[][2] = {
+	static const PgbSetting settings[] = {
 		{"search_path", ""},
 		{"datestyle", "ISO"},
 		{"intervalstyle", "postgres"},
@@ -376,18 +377,11 @@ pin_settings(void)
 		{"row_security", "off"},
 		{"check_function_bodies", "off"},
 		{"session_replication_role", "origin"},
-		{"lock_timeout", "0"},
-		{"statement_timeout", "0"},
-		{"transaction_timeout", "0"},
 		{"synchronous_commit", "off"},
 	};
 
-	for (int i = 0; i < lengthof(settings); i++)
-	{
-		/* not every version has them all */
-		if (GetConfigOption(settings[i][0], true, false) != NULL)
-			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
-	}
+	pgb_settings_pin(settings, lengthof(settings));
+	pgb_settings_pin_patience();
 }
 
 void
