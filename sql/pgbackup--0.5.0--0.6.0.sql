@@ -10,6 +10,55 @@
 -- Verification and proofs
 -- ---------------------------------------------------------------------------
 
+CREATE FUNCTION pgbackup_verify(
+	backup text DEFAULT 'latest',
+	depth text DEFAULT 'objects',
+	OUT object text,
+	OUT status text,
+	OUT detail text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'pgbackup_verify';
+
+COMMENT ON FUNCTION pgbackup_verify(text, text)
+IS 'whether backups are what they were: their stored objects, with depth contents what these hold, with restore by restoring them for real, which stores a proof';
+
+REVOKE ALL ON FUNCTION pgbackup_verify(text, text) FROM PUBLIC;
+
+DROP FUNCTION pgbackup_schedule(text, text, text, text, text[], text[], text[], text[], text[], text, integer, integer, text, text, text, integer, boolean, boolean);
+
+CREATE FUNCTION pgbackup_schedule(
+	name text,
+	cron text,
+	kind text DEFAULT 'logical',
+	label text DEFAULT NULL,
+	schemas text[] DEFAULT NULL,
+	tables text[] DEFAULT NULL,
+	exclude_schemas text[] DEFAULT NULL,
+	exclude_tables text[] DEFAULT NULL,
+	exclude_table_data text[] DEFAULT NULL,
+	content text DEFAULT 'all',
+	jobs integer DEFAULT NULL,
+	level integer DEFAULT NULL,
+	time_zone text DEFAULT NULL,
+	on_missed text DEFAULT 'run_once',
+	on_overlap text DEFAULT 'skip',
+	retries integer DEFAULT 3,
+	enabled boolean DEFAULT true,
+	replace boolean DEFAULT false,
+	backup text DEFAULT NULL,
+	depth text DEFAULT NULL)
+RETURNS timestamptz
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'pgbackup_schedule';
+
+COMMENT ON FUNCTION pgbackup_schedule(text, text, text, text, text[], text[], text[], text[], text[], text, integer, integer, text, text, text, integer, boolean, boolean, text, text)
+IS 'make a schedule for backups of this database, or with kind verify for the verification of backups, or with replace change it, and return its next moment';
+
+REVOKE ALL ON FUNCTION
+	pgbackup_schedule(text, text, text, text, text[], text[], text[], text[], text[], text, integer, integer, text, text, text, integer, boolean, boolean, text, text)
+FROM PUBLIC;
+
 -- ---------------------------------------------------------------------------
 -- Health
 -- ---------------------------------------------------------------------------

@@ -130,7 +130,8 @@ extern void cli_table_print(const CliTable *table);
 #define CLI_DAMAGED		"damaged"
 
 /* The members that tell of a backup as a whole, in the open object. */
-extern void cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *manifest);
+extern void cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *manifest,
+						 int64 proven_at);
 extern void cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const char *id,
 								const char *damage);
 
@@ -144,5 +145,12 @@ extern void cli_print_base_files(PgbRepository *repository, const PgbManifest *m
 extern void cli_describe_base(PgbJsonWriter *w, const PgbManifest *manifest);
 extern void cli_describe_base_files(PgbJsonWriter *w, PgbRepository *repository,
 									const PgbManifest *manifest);
+
+/* ---- proofs (show_proof.c) ---- */
+
+/* proof is NULL if there is none, and damage why it cannot be read: see pgb_proof_read(). */
+struct PgbProof;
+extern void cli_print_proof(const struct PgbProof *proof, const char *damage);
+extern void cli_describe_proof(PgbJsonWriter *w, const struct PgbProof *proof, const char *damage);
 
 #endif							/* PGB_CLI_H */

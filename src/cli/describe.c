@@ -27,7 +27,7 @@ describe_identity(PgbJsonWriter *w, uint64 cluster, const char *id, const char *
 }
 
 void
-cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *m)
+cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *m, int64 proven_at)
 {
 	describe_identity(w, cluster, m->id, NULL);
 	pgb_json_string(w, "database", m->database);
@@ -48,6 +48,7 @@ cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *m)
 	pgb_json_string(w, "server_version", m->server_version);
 	pgb_json_uint64(w, "server_version_num", m->server_version_num);
 	pgb_json_string(w, "pgbackup_version", m->pgbackup_version);
+	pgb_json_string(w, "proven_at", proven_at == 0 ? NULL : pgb_time_to_text(proven_at));
 }
 
 /* The same members, for programs that expect them. */
@@ -58,7 +59,7 @@ cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const char *id, const char
 		"database", "encoding", "label", "parent", "started_at", "as_of", "finished_at",
 		"start_lsn", "stop_lsn", "timeline", "table_count", "file_count", "raw_bytes",
 		"stored_bytes", "compression_level", "server_version", "server_version_num",
-		"pgbackup_version",
+		"pgbackup_version", "proven_at",
 	};
 
 	describe_identity(w, cluster, id, damage);

@@ -14,7 +14,7 @@
 
 static const char *const titles[] = {
 	"ID", "KIND", "DATABASE", "AS OF", ">DURATION", ">TABLES", ">CONTENT", ">STORED",
-	"STATUS", "LABEL",
+	"STATUS", "PROVEN", "LABEL",
 };
 
 static char *
@@ -26,19 +26,22 @@ status_of(const PgbManifest *m)
 }
 
 static void
-add_complete(CliTable *table, const PgbManifest *m)
+add_complete(CliTable *table, const PgbCatalogEntry *entry)
 {
+	const PgbManifest *m = entry->manifest;
+
 	cli_table_add(table, pstrdup(m->id), pgb_kind_name(m->kind), m->database,
 				  cli_time(m->as_of), cli_duration(m->finished_at - m->started_at),
 				  m->base != NULL ? NULL : psprintf("%d", m->ntables), cli_size(m->raw_bytes),
-				  cli_size(m->stored_bytes), status_of(m), m->label);
+				  cli_size(m->stored_bytes), status_of(m),
+				  entry->proven_at != 0 ? cli_time(entry->proven_at) : NULL, m->label);
 }
 
 static void
 add_damaged(CliTable *table, const PgbCatalogEntry *entry)
 {
 	cli_table_add(table, pstrdup(entry->id), pgb_kind_name(pgb_id_kind(entry->id)),
-				  NULL, NULL, NULL, NULL, NULL, NULL, CLI_DAMAGED, NULL);
+				  NULL, NULL, NULL, NULL, NULL, NULL, CLI_DAMAGED, NULL, NULL);
 }
 
 /* What is wrong with the damaged ones needs more room than a column. */
@@ -73,7 +76,7 @@ print_cluster(const PgbRepository *repository, const PgbCatalogEntry *entries, i
 	for (int i = 0; i < count; i++)
 	{
 		if (entries[i].manifest != NULL)
-			add_complete(&table, entries[i].manifest);
+			add_complete(&table, &entries[i]);
 		else
 			add_damaged(&table, &entries[i]);
 	}
@@ -102,7 +105,7 @@ describe_entry(PgbJsonWriter *w, uint64 cluster, const PgbCatalogEntry *entry)
 {
 	pgb_json_inline_object(w, NULL);
 	if (entry->manifest != NULL)
-		cli_describe(w, cluster, entry->manifest);
+		cli_describe(w, cluster, entry->manifest, entry->proven_at);
 	else
 		cli_describe_damage(w, cluster, entry->id, entry->damage);
 	pgb_json_end_inline_object(w);

@@ -10,6 +10,8 @@
 #include "port/port.h"
 #include "cli/cli.h"
 
+#include "repo/proof.h"
+
 static bool with_files = false;
 
 /* ---- for people ---- */
@@ -86,7 +88,11 @@ print_files(const PgbManifest *m)
 static void
 show_as_text(PgbRepository *repository, const PgbManifest *manifest)
 {
+	char	   *damage;
+	const PgbProof *proof = pgb_proof_read(repository, manifest->id, &damage);
+
 	print_header(manifest);
+	cli_print_proof(proof, damage);
 	if (manifest->base != NULL)
 		cli_print_base(manifest);
 	print_tables(manifest);
@@ -128,6 +134,8 @@ describe_file(PgbJsonWriter *w, const PgbStoredFile *file)
 static void
 show_as_json(const CliOptions *options, PgbRepository *repository, const PgbManifest *m)
 {
+	char	   *damage;
+	const PgbProof *proof = pgb_proof_read(repository, m->id, &damage);
 	StringInfoData text;
 	PgbJsonWriter w;
 
@@ -135,7 +143,8 @@ show_as_json(const CliOptions *options, PgbRepository *repository, const PgbMani
 	pgb_json_begin(&w, &text, true);
 	pgb_json_object(&w, NULL);
 	pgb_json_string(&w, "repository", options->repository);
-	cli_describe(&w, m->system_identifier, m);
+	cli_describe(&w, m->system_identifier, m, proof == NULL ? 0 : proof->proven_at);
+	cli_describe_proof(&w, proof, damage);
 	if (m->options == NULL)
 		pgb_json_null(&w, "options");
 	else

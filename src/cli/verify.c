@@ -35,7 +35,7 @@ typedef struct Result
 } Result;
 
 static void
-add_problem(void *arg, const char *object, const char *detail)
+add_problem(void *arg, const char *object, const char *detail, bool missing)
 {
 	Result	   *result = arg;
 	Problem    *problem = palloc0(sizeof(Problem));
@@ -63,7 +63,7 @@ verify_entry(PgbRepository *repository, const PgbCatalogEntry *entry)
 	else
 	{
 		result->verify.problems = 1;
-		add_problem(result, PGB_MANIFEST_NAME, entry->damage);
+		add_problem(result, PGB_MANIFEST_NAME, entry->damage, false);
 	}
 	return result;
 }

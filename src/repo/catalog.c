@@ -10,6 +10,8 @@
 #include "port/port.h"
 #include "repo/repository.h"
 
+#include "repo/proof.h"
+
 /* ---- one manifest ---- */
 
 /* A manifest that was copied or moved must not pass for that of its new place. */
@@ -155,6 +157,8 @@ read_entries(PgbRepository *repository, char **ids, int *count)
 	{
 		CHECK_FOR_INTERRUPTS();
 		read_entry(repository, ids[i], &entries[i]);
+		if (entries[i].manifest != NULL)
+			entries[i].proven_at = pgb_proof_time(repository, ids[i]);
 	}
 	return entries;
 }

@@ -112,7 +112,7 @@ pgb_file_name_is_valid(const char *name)
 			return false;
 	}
 	return strcmp(name, PGB_MANIFEST_NAME) != 0 && strcmp(name, PGB_BACKUP_LOCK_NAME) != 0 &&
-		strcmp(name, PGB_PIN_NAME) != 0;
+		strcmp(name, PGB_PIN_NAME) != 0 && strcmp(name, PGB_PROOF_NAME) != 0;
 }
 
 bool

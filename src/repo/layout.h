@@ -9,6 +9,7 @@
  *	      manifest.json                    written last
  *	      lock                             held by the run that writes it
  *	      pin.json                         until when it is not to be removed
+ *	      proof.json                       that it was really restored: see proof.h
  *	      toc.dat, <dump id>.dat.zst, ...  a logical backup
  *	      globals.sql.zst                  roles and tablespaces
  *	      files.zst, pack-0001.zst, ...    a base backup: see file_list.h
@@ -26,6 +27,7 @@
 #define PGB_MANIFEST_NAME		"manifest.json"
 #define PGB_BACKUP_LOCK_NAME	"lock"
 #define PGB_PIN_NAME			"pin.json"
+#define PGB_PROOF_NAME			"proof.json"
 #define PGB_TOC_NAME			"toc.dat"
 #define PGB_GLOBALS_NAME		"globals.sql.zst"
 #define PGB_COMPRESSED_SUFFIX	".zst"

@@ -398,11 +398,9 @@ parse_base(PgbManifest *m, const PgbJson *manifest, const char *what)
 static void
 check_tail(const char *data, size_t length, const char *what)
 {
-	size_t		body = length - MANIFEST_TAIL_LENGTH;
-
 	if (length < MANIFEST_TAIL_LENGTH)
 		damaged(what, "It is too short.");
-	if (memcmp(data + body, pgb_manifest_tail(data, body), MANIFEST_TAIL_LENGTH) != 0)
+	if (!pgb_manifest_tail_is_right(data, length))
 		damaged(what, "Its checksum is not that of its content.");
 }
 

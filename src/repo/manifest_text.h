@@ -21,6 +21,9 @@
  */
 extern char *pgb_manifest_tail(const char *data, size_t length);
 
+/* Does it end in the tail of its other bytes?  proof.c seals its files so, too. */
+extern bool pgb_manifest_tail_is_right(const char *data, size_t length);
+
 /* strlen() of every tail */
 #define MANIFEST_TAIL_LENGTH	(sizeof("  \"sha256\": \"\"\n}\n") - 1 + PGB_SHA256_HEX_LENGTH)
 

@@ -219,6 +219,15 @@ pgb_manifest_tail(const char *data, size_t length)
 	return psprintf("  \"sha256\": \"%s\"\n}\n", pgb_sha256_hex(data, length));
 }
 
+bool
+pgb_manifest_tail_is_right(const char *data, size_t length)
+{
+	size_t		body = length - MANIFEST_TAIL_LENGTH;
+
+	return length >= MANIFEST_TAIL_LENGTH &&
+		memcmp(data + body, pgb_manifest_tail(data, body), MANIFEST_TAIL_LENGTH) == 0;
+}
+
 void
 pgb_manifest_write(PgbManifest *manifest, StringInfo out)
 {

@@ -47,6 +47,7 @@ typedef struct PgbCatalogEntry
 	char		id[PGB_ID_SIZE];
 	PgbManifest *manifest;		/* NULL when it is damaged */
 	char	   *damage;			/* what is wrong with it, or NULL */
+	int64		proven_at;		/* microseconds since 2000-01-01 UTC; 0: never */
 } PgbCatalogEntry;
 
 /*

@@ -53,10 +53,17 @@ is_problem(int sqlerrcode)
 }
 
 static void
-report(PgbVerify *verify, const char *object, const char *detail)
+report(PgbVerify *verify, const char *object, const char *detail, bool missing)
 {
 	verify->problems++;
-	verify->problem(verify->arg, object, detail);
+	verify->problem(verify->arg, object, detail, missing);
+}
+
+static void
+advance(const Check *check, uint64 bytes)
+{
+	if (check->verify->advance != NULL)
+		check->verify->advance(check->verify->arg, bytes);
 }
 
 /*
@@ -84,7 +91,8 @@ attempt(Check *check, const char *object, void (*function) (Check *check))
 		error = CopyErrorData();
 		FlushErrorState();
 		report(check->verify, object, error->detail == NULL ? error->message :
-			   psprintf("%s: %s", error->message, error->detail));
+			   psprintf("%s: %s", error->message, error->detail),
+			   error->sqlerrcode == ERRCODE_UNDEFINED_FILE);
 		FreeErrorData(error);
 	}
 	PG_END_TRY();
@@ -123,6 +131,7 @@ check_stored(Check *check)
 		object->store->ops->read_at(object, offset, buffer, length);
 		crc = pgb_crc32c_extend(crc, buffer, length);
 		offset += length;
+		advance(check, length);
 	}
 	object->store->ops->close(object);
 	pfree(buffer);
@@ -160,6 +169,7 @@ check_frame(Check *check, PgbFrameDecoder *decoder, const char *stored, const Pg
 	{
 		CHECK_FOR_INTERRUPTS();
 		lines += count_lines(buffer, got);
+		advance(check, got);
 	}
 
 	/* The last one of a table is the terminator, which is no row. */
@@ -233,8 +243,11 @@ check_list(Check *check)
 static void
 check_item(Check *check)
 {
+	uint64		before = pgb_counter_read(&check->shared->bytes_done);
+
 	check->has_more = true;
 	check->has_more = pgb_datadir_work(check->worker);
+	advance(check, pgb_counter_read(&check->shared->bytes_done) - before);
 }
 
 static void
@@ -277,7 +290,7 @@ check_segment(Check *check)
 {
 	if (!pgb_wal_exists(check->repository, &check->segment))
 		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
+				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("WAL that the backup needs is not in the archive")));
 	pgb_wal_verify(check->repository, &check->segment, check->verify->contents);
 }

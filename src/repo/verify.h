@@ -20,8 +20,14 @@ typedef struct PgbVerify
 	 */
 	bool		contents;
 
-	/* Is told of each problem; object is a file of the backup, or a WAL segment. */
-	void		(*problem) (void *arg, const char *object, const char *detail);
+	/* Is told of each problem; object is a file of the backup, or a WAL segment.  missing: it is not there. */
+	void		(*problem) (void *arg, const char *object, const char *detail, bool missing);
+
+	/*
+	 * Or NULL: so many bytes more have been looked at; all in all those that are stored and, for
+	 * contents, those that they decompress to.
+	 */
+	void		(*advance) (void *arg, uint64 bytes);
 	void	   *arg;
 
 	/* What was looked at, added up. */

@@ -48,6 +48,8 @@ void
 pgb_instructions_write(StringInfo out, const PgbInstructions *instructions)
 {
 	appendStringInfoString(out, PGB_SANDBOX_TITLE "\n");
+	if (instructions->all_databases)
+		appendStringInfoString(out, PGB_SANDBOX_ALL "\n");
 	for (int i = 0; i < instructions->ndatabases; i++)
 		appendStringInfo(out, PGB_SANDBOX_DATABASE "\n", instructions->databases[i]);
 	for (uint32 i = 0; i < instructions->ndenied; i++)
@@ -58,7 +60,8 @@ pgb_instructions_write(StringInfo out, const PgbInstructions *instructions)
 						 denied->file_number);
 	}
 	appendStringInfo(out, PGB_SANDBOX_END "\n",
-					 1 + instructions->ndatabases + instructions->ndenied);
+					 1 + (instructions->all_databases ? 1 : 0) + instructions->ndatabases +
+					 instructions->ndenied);
 }
 
 /* The next line, without its newline, or NULL at the end; a last one without a newline is torn. */
@@ -152,13 +155,19 @@ pgb_instructions_parse(char *text, PgbInstructions *instructions)
 				return "it names too many databases";
 			instructions->databases[instructions->ndatabases++] = numbers[0];
 		}
+		else if (strcmp(line, PGB_SANDBOX_ALL) == 0)
+		{
+			if (instructions->all_databases)
+				return "it names all databases twice";
+			instructions->all_databases = true;
+		}
 		else if (read_line(line, "end", 1, numbers))
 		{
 			if (numbers[0] != before_end)
 				return "lines are missing";
 			if (*text != '\0')
 				return "something follows its end";
-			if (instructions->ndatabases == 0)
+			if (instructions->ndatabases == 0 && !instructions->all_databases)
 				return "it names no database";
 			return NULL;
 		}
@@ -174,6 +183,8 @@ pgb_instructions_parse(char *text, PgbInstructions *instructions)
 bool
 pgb_instructions_want_database(const PgbInstructions *instructions, Oid database)
 {
+	if (instructions->all_databases)
+		return true;
 	for (int i = 0; i < instructions->ndatabases; i++)
 	{
 		if (instructions->databases[i] == database)

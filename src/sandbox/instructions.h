@@ -22,6 +22,7 @@ typedef struct PgbDenied
 
 typedef struct PgbInstructions
 {
+	bool		all_databases;	/* those below are not counted */
 	int			ndatabases;
 	Oid			databases[16];
 	uint32		ndenied;

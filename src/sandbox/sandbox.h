@@ -11,7 +11,8 @@
  * refuses to load.  Lines of text:
  *
  *	  pgbackup sandbox 1				format
- *	  database 16384					a database whose records are replayed
+ *	  database 16384					a database whose records are replayed, or
+ *	  all databases
  *	  deny 1663 16384 16419				a relation that is not wanted: tablespace, database, file number
  *	  end 301							number of lines before this one
  *
@@ -31,6 +32,7 @@
 
 #define PGB_SANDBOX_TITLE		"pgbackup sandbox 1"
 #define PGB_SANDBOX_DATABASE	"database %u"
+#define PGB_SANDBOX_ALL			"all databases"
 #define PGB_SANDBOX_DENY		"deny %u %u %u"
 #define PGB_SANDBOX_END			"end %u"
 

@@ -74,7 +74,10 @@ list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
 		COLUMN(Int32GetDatum((int32) m->timeline));
 		COLUMN_OR_NULL(m->parent);
 		COLUMN_OR_NULL(m->server_version);
-		i++;					/* proven_at: nothing proves a backup yet */
+		if (entry->proven_at != 0)
+			COLUMN(TimestampTzGetDatum(entry->proven_at));
+		else
+			i++;
 		if (m->base != NULL)
 			COLUMN(Int64GetDatum((int64) m->base->damaged_pages));
 	}

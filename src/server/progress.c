@@ -58,15 +58,38 @@ phase_name(PgbPhase phase)
 			return "laying down files";
 		case PGB_PHASE_REPLAYING:
 			return "replaying WAL";
+		case PGB_PHASE_VERIFYING:
+			return "verifying objects";
+		case PGB_PHASE_COMPARING:
+			return "comparing rows";
+		case PGB_PHASE_CHECKING:
+			return "checking relations";
 	}
 	return "unknown";
+}
+
+/* Has it bytes of its own?  In a restore those of the rows are all that are counted. */
+static bool
+counts_bytes(PgbPhase phase)
+{
+	switch (phase)
+	{
+		case PGB_PHASE_LAYING_DOWN:
+		case PGB_PHASE_REPLAYING:
+		case PGB_PHASE_VERIFYING:
+		case PGB_PHASE_COMPARING:
+		case PGB_PHASE_CHECKING:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /* The phase whose work the bytes are; in a recovery each has its own. */
 static PgbPhase
 main_phase(const PgbJobProgress *p)
 {
-	if (p->phase == PGB_PHASE_LAYING_DOWN || p->phase == PGB_PHASE_REPLAYING)
+	if (counts_bytes(p->phase))
 		return p->phase;
 	switch (p->task)
 	{
@@ -78,6 +101,8 @@ main_phase(const PgbJobProgress *p)
 			return PGB_PHASE_LOADING;
 		case PGB_TASK_RECOVER:
 			return PGB_PHASE_REPLAYING;
+		case PGB_TASK_VERIFY:
+			return PGB_PHASE_LOADING;
 	}
 	return PGB_PHASE_STARTING;
 }

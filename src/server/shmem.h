@@ -44,7 +44,8 @@ typedef enum PgbTask
 	PGB_TASK_LOGICAL,			/* a logical backup of its database */
 	PGB_TASK_FULL,				/* a base backup of the cluster */
 	PGB_TASK_RESTORE_DATABASE,	/* a logical backup into a new database */
-	PGB_TASK_RECOVER			/* tables as they were at a moment */
+	PGB_TASK_RECOVER,			/* tables as they were at a moment */
+	PGB_TASK_VERIFY				/* are backups what they were? */
 } PgbTask;
 
 /*
@@ -73,7 +74,12 @@ typedef enum PgbPhase
 
 	/* of a recovery */
 	PGB_PHASE_LAYING_DOWN,		/* files of a base backup become a sandbox: bytes */
-	PGB_PHASE_REPLAYING			/* the sandbox replays WAL: bytes */
+	PGB_PHASE_REPLAYING,		/* the sandbox replays WAL: bytes */
+
+	/* of a verification, besides those of a restore and a recovery */
+	PGB_PHASE_VERIFYING,		/* what is stored: bytes */
+	PGB_PHASE_COMPARING,		/* rows of the backup with those of restored tables: bytes */
+	PGB_PHASE_CHECKING			/* relations of the sandbox, whose pages are the bytes */
 } PgbPhase;
 
 /* What pgbackup_progress shows of a running job. */

@@ -14,6 +14,7 @@
 #include "server/recovery/recover.h"
 #include "server/restore/restore.h"
 #include "server/task.h"
+#include "server/verify/verify.h"
 
 #define NOTHING_IN_REPOSITORY	"Nothing of it is left in the repository."
 
@@ -23,6 +24,7 @@ static const PgbTaskOps tasks[] = {
 		.noun = "backup",
 		.leavings = NOTHING_IN_REPOSITORY,
 		.is_backup = true,
+		.is_scheduled = true,
 		.create = pgb_export_create,
 		.run = pgb_export_run,
 		.cleanup = pgb_export_cleanup
@@ -32,6 +34,7 @@ static const PgbTaskOps tasks[] = {
 		.noun = "backup",
 		.leavings = NOTHING_IN_REPOSITORY,
 		.is_backup = true,
+		.is_scheduled = true,
 		.create = pgb_base_create,
 		.run = pgb_base_run,
 		.cleanup = pgb_base_cleanup,
@@ -53,6 +56,16 @@ static const PgbTaskOps tasks[] = {
 		.create = pgb_recover_create,
 		.run = pgb_recover_run,
 		.cleanup = pgb_recover_cleanup
+	},
+	[PGB_TASK_VERIFY] = {
+		.name = "verify",
+		.noun = "verification",
+		.leavings = "Nothing of what it has restored is left.",
+		.is_scheduled = true,
+		.create = pgb_verify_job_create,
+		.run = pgb_verify_job_run,
+		.cleanup = pgb_verify_job_cleanup,
+		.report = pgb_verify_job_report
 	}
 };
 
@@ -63,16 +76,16 @@ pgb_task_ops(PgbTask task)
 	return &tasks[task];
 }
 
-/* "logical", or "logical" or "full" */
+/* Those among which somebody can choose: "logical" or "full" */
 static char *
-kinds_of_backup(void)
+list_kinds(bool to_be_scheduled)
 {
 	StringInfoData list;
 
 	initStringInfo(&list);
 	for (int i = 0; i < lengthof(tasks); i++)
 	{
-		if (tasks[i].is_backup)
+		if (to_be_scheduled ? tasks[i].is_scheduled : tasks[i].is_backup)
 			appendStringInfo(&list, "%s\"%s\"", list.len == 0 ? "" : " or ", tasks[i].name);
 	}
 	return list.data;
@@ -89,5 +102,19 @@ pgb_task_of_backup(const char *kind)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown kind of backup \"%s\"", kind),
-			 errhint("This version makes backups of kind %s.", kinds_of_backup())));
+			 errhint("This version makes backups of kind %s.", list_kinds(false))));
+}
+
+PgbTask
+pgb_task_of_schedule(const char *kind)
+{
+	for (int i = 0; i < lengthof(tasks); i++)
+	{
+		if (tasks[i].is_scheduled && strcmp(tasks[i].name, kind) == 0)
+			return (PgbTask) i;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown kind of backup \"%s\"", kind),
+			 errhint("Schedules are of kind %s.", list_kinds(true))));
 }

@@ -19,7 +19,8 @@ typedef struct PgbTaskOps
 	const char *name;			/* in pgbackup_runs, pgbackup_progress, and as an argument */
 	const char *noun;			/* in messages: "the backup was canceled" */
 	const char *leavings;		/* what is left when it has failed, as a sentence */
-	bool		is_backup;		/* is it one that pgbackup_run() and schedules can be asked for? */
+	bool		is_backup;		/* is it one that pgbackup_run() can be asked for? */
+	bool		is_scheduled;	/* is it one that schedules can be of? */
 
 	/*
 	 * In the job's worker, connected to the database of the job.  What create returns is
@@ -44,5 +45,8 @@ extern const PgbTaskOps *pgb_task_ops(PgbTask task);
 
 /* The task that makes backups of this kind; raises ERRCODE_INVALID_PARAMETER_VALUE with a hint. */
 extern PgbTask pgb_task_of_backup(const char *kind);
+
+/* The task of a schedule of this kind; raises the same. */
+extern PgbTask pgb_task_of_schedule(const char *kind);
 
 #endif							/* PGB_TASK_H */

@@ -484,30 +484,41 @@ pgb_rowtext_has_column(Form_pg_attribute attribute)
 }
 
 PgbRowText *
-pgb_rowtext_create(TupleDesc desc)
+pgb_rowtext_create_for(TupleDesc desc, int count, const AttrNumber *columns)
 {
 	PgbRowText *rowtext = palloc0(sizeof(PgbRowText));
 
-	rowtext->columns = palloc0(Max(1, desc->natts) * sizeof(Column));
+	rowtext->columns = palloc0(Max(1, count) * sizeof(Column));
 	rowtext->row_context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup row",
 												 ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < desc->natts; i++)
+	for (int i = 0; i < count; i++)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-		Column	   *column;
+		Form_pg_attribute attribute = TupleDescAttr(desc, columns[i] - 1);
+		Column	   *column = &rowtext->columns[rowtext->ncolumns++];
 		Oid			output;
 		bool		is_varlena;
 
-		if (!pgb_rowtext_has_column(attribute))
-			continue;
-		column = &rowtext->columns[rowtext->ncolumns++];
-		column->index = i;
+		column->index = columns[i] - 1;
 		column->format = choose_formatter(attribute->atttypid);
 		getTypeOutputInfo(attribute->atttypid, &output, &is_varlena);
 		fmgr_info(output, &column->output);
 		init_scratch(column);
 	}
 	return rowtext;
+}
+
+PgbRowText *
+pgb_rowtext_create(TupleDesc desc)
+{
+	AttrNumber *columns = palloc(Max(1, desc->natts) * sizeof(AttrNumber));
+	int			count = 0;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (pgb_rowtext_has_column(TupleDescAttr(desc, i)))
+			columns[count++] = i + 1;
+	}
+	return pgb_rowtext_create_for(desc, count, columns);
 }
 
 void

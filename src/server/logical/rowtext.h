@@ -25,6 +25,9 @@ typedef struct PgbRowText PgbRowText;
  */
 extern PgbRowText *pgb_rowtext_create(TupleDesc desc);
 
+/* For some columns in some order: numbers of attributes, as COPY table (columns) TO would write them. */
+extern PgbRowText *pgb_rowtext_create_for(TupleDesc desc, int count, const AttrNumber *columns);
+
 /* Appends one row with its newline. */
 extern void pgb_rowtext_append(PgbRowText *rowtext, TupleTableSlot *slot, StringInfo out);
 

@@ -5,7 +5,7 @@
  *
  * It lies in a scratch directory (recover.h; mode 0700), with a configuration that inherits nothing, a socket in that directory, and no network.
  * From a base backup only what is needed is laid down, and the redo filter (src/sandbox) skips
- * what concerns other relations.  It is driven by the process that has made it, and goes
+ * what concerns other relations; in a whole one, only tablespaces (for what it would lead to).  It is driven by the process that has made it, and goes
  * with it: stopped and removed at the end of the process; what a crash leaves goes with the
  * scratch directory at the next start.
  *
@@ -34,6 +34,7 @@ typedef struct PgbSandboxRequest
 {
 	PgbRoute   *route;			/* the backup, the WAL, where it ends */
 	PgbTarget	target;
+	bool		is_whole;		/* all relations of all databases are wanted, and of the following none counts */
 	Oid			database;		/* whose relations are wanted, as it is called in the backup or later */
 	List	   *wanted;			/* OIDs of the tables (with their partitions and parents as need be); their
 								 * TOAST and owned sequences are found by the map.  NIL: only catalogs */
@@ -48,7 +49,7 @@ typedef struct PgbSandbox
 	PgbSandboxRequest request;
 	char	   *conninfo;		/* host, port and user, for pgb_program_start_at(): add dbname with
 								 * pgb_conninfo_add() */
-	char	   *database_name;	/* of the database at the target */
+	char	   *database_name;	/* of the database at the target; in a whole one, of some database */
 
 	/* what it cost, known once it is ready */
 	uint64		restored_bytes;
@@ -84,6 +85,9 @@ extern PgbSandboxEstimate pgb_sandbox_estimate(const PgbSandboxRequest *request)
  * rolled back.
  */
 extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
+
+/* Waits a moment, with interrupts; raises when it has ended, or grows too large. */
+extern void pgb_sandbox_nap(PgbSandbox *sandbox);
 
 /* Stops and removes it.  Raises nothing; more than once or NULL is fine. */
 extern void pgb_sandbox_remove(PgbSandbox *sandbox);

@@ -351,6 +351,23 @@ want_templates(PgbInstructions *instructions, PgbRepository *repository, const P
 	}
 }
 
+/* All of it.  One of its names lets us in, should others be gone by then. */
+static PgbInstructions *
+whole_scope(PgbRepository *repository, const PgbManifest *backup, List **names)
+{
+	PgbInstructions *instructions = palloc0(sizeof(PgbInstructions));
+	PgbRelationMap *map = pgb_relation_map_read(repository, backup, InvalidOid);
+	Collection	collection = {NULL};
+
+	instructions->all_databases = true;
+	collect_name(&collection, "template1");
+	collect_name(&collection, "postgres");
+	for (int i = 0; i < map->count; i++)
+		collect_name(&collection, text_of_map(map->databases[i].name));
+	*names = collection.names;
+	return instructions;
+}
+
 PgbInstructions *
 pgb_sandbox_scope(PgbRepository *repository, const PgbSandboxRequest *request, List **names)
 {
@@ -359,6 +376,8 @@ pgb_sandbox_scope(PgbRepository *repository, const PgbSandboxRequest *request, L
 	ListCell   *cell;
 	bool		is_older;
 
+	if (request->is_whole)
+		return whole_scope(repository, request->route->backup, names);
 	collection.wanted = make_oids("pgbackup wanted relations");
 	foreach(cell, request->wanted)
 	{

@@ -166,8 +166,10 @@ check_server(PgbSandboxState *state)
 }
 
 void
-pgb_sandbox_nap(PgbSandboxState *state)
+pgb_sandbox_nap(PgbSandbox *sandbox)
 {
+	PgbSandboxState *state = sandbox->state;
+
 	check_server(state);
 	pgb_sandbox_watch_room(state, false);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS,
@@ -198,7 +200,7 @@ pgb_sandbox_server_wait(PgbSandboxState *state)
 	{
 		MemoryContext old;
 
-		pgb_sandbox_nap(state);
+		pgb_sandbox_nap(state->sandbox);
 		show_progress(state);
 		old = MemoryContextSwitchTo(scratch);
 		pgb_sandbox_trim_wal(state);

@@ -85,7 +85,7 @@ run_psql(PgbSandboxState *state, const char *database, const char *script)
 	pgb_subprocess_stop(state->client);
 	state->client = pgb_program_start_at(program, conninfo.data);
 	while (!pgb_subprocess_ended(state->client))
-		pgb_sandbox_nap(state);
+		pgb_sandbox_nap(state->sandbox);
 	succeeded = pgb_subprocess_succeeded(state->client);
 	return succeeded;
 }
@@ -106,6 +106,8 @@ is_database(PgbSandboxState *state, const char *name)
 {
 	Oid			oid = state->sandbox->request.database;
 
+	if (state->sandbox->request.is_whole)
+		return run_psql(state, name, "SELECT 1;\n");
 	return run_psql(state, name,
 					psprintf("SELECT 1 FROM pg_catalog.pg_database WHERE oid = %u AND datname = pg_catalog.current_database();\n",
 							 oid)) &&
@@ -125,6 +127,12 @@ find_database(PgbSandboxState *state, List *names)
 			return;
 		}
 	}
+	if (state->sandbox->request.is_whole)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_DATABASE),
+				 errmsg("no database of the sandbox lets anybody connect"),
+				 state->client == NULL ? 0 :
+				 errdetail_internal("%s", pgb_subprocess_words(state->client))));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_DATABASE),
 			 errmsg("database %u was not there at the target, or lets nobody connect",
@@ -202,6 +210,13 @@ pgb_sandbox_enter(PgbSandboxState *state, List *names)
 {
 	state->sandbox->conninfo = conninfo_of(state);
 	find_database(state, names);
+	if (state->sandbox->request.is_whole)
+	{
+		/* who goes through its databases ends in each of them what is prepared there */
+		pgb_subprocess_stop(state->client);
+		state->client = NULL;
+		return;
+	}
 	if (!run_psql(state, state->sandbox->database_name,
 				  psprintf("%s%s", rollback_prepared, files_query(&state->sandbox->request))))
 		pgb_program_check(state->client, "psql");

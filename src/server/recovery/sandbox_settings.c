@@ -217,6 +217,10 @@ set_silence(StringInfo out)
 	pgb_append_setting(out, "max_parallel_workers", "0");
 	pgb_append_setting(out, "restart_after_crash", "off");
 	pgb_append_setting(out, "ssl", "off");
+
+	/* code of users, which would run as a superuser; not every version has it */
+	if (GetConfigOption("event_triggers", true, false) != NULL)
+		pgb_append_setting(out, "event_triggers", "off");
 }
 
 static void

@@ -127,10 +127,17 @@ introduce(PgbRestore *restore)
 }
 
 static void
-prepare(PgbRestore *restore)
+read_request(PgbRestore *restore)
 {
 	pgb_restore_begin(restore);
 	pgb_restore_read_request(restore->request_json, &restore->request);
+	pgb_restore_commit(restore);
+}
+
+static void
+prepare(PgbRestore *restore)
+{
+	pgb_restore_begin(restore);
 	pgb_restore_check_name(restore->request.new_database);
 	pgb_restore_open_archive(restore);
 	introduce(restore);
@@ -160,8 +167,8 @@ restore_rest(PgbRestore *restore)
 	pgb_restore_remove_folder(restore);
 }
 
-static void
-restore_database(PgbRestore *restore)
+void
+pgb_restore_build(PgbRestore *restore)
 {
 	pin_settings();
 	prepare(restore);
@@ -177,7 +184,13 @@ restore_database(PgbRestore *restore)
 
 	pgb_job_set_phase(restore->job, PGB_PHASE_ANALYZING);
 	pgb_restore_analyze(restore);
+}
 
+static void
+restore_database(PgbRestore *restore)
+{
+	read_request(restore);
+	pgb_restore_build(restore);
 	pgb_job_set_phase(restore->job, PGB_PHASE_FINISHING);
 	pgb_restore_finish_database(restore);
 }

@@ -35,6 +35,7 @@ typedef struct PgbRestoreRequest
 	char	   *new_database;
 	int			jobs;
 	bool		keep_partial;	/* a failed restore leaves what there is */
+	bool		is_trial;		/* it is never finished: nobody may log in as the roles that it makes */
 } PgbRestoreRequest;
 
 typedef struct PgbRestore
@@ -70,6 +71,12 @@ extern void *pgb_restore_create(PgbJobRef job, char *request);
 extern void pgb_restore_run(void *state);
 extern void pgb_restore_cleanup(void *state);
 extern void pgb_restore_report(void *state, PgbJobResult *result);
+
+/*
+ * All of a restore but its end, by restore->request: the database has all that it is to have, but
+ * still its working name.  pgb_restore_cleanup() drops it.
+ */
+extern void pgb_restore_build(PgbRestore *restore);
 
 /* Each step of a restore is a transaction of its own, with a snapshot. */
 extern void pgb_restore_begin(PgbRestore *restore);
@@ -221,7 +228,18 @@ extern void pgb_restore_objects(PgbRepository *repository, const PgbManifest *ma
 								const PgbTocEntry *entry, PgbRestoreShared *shared,
 								PgbRestoreItem *item);
 
+/*
+ * Are the large objects of an entry as they are in the backup?  Returns how many there are, and in
+ * *different the first that is not (or InvalidOid).  Within a transaction.
+ */
+extern uint32 pgb_restore_compare_objects(PgbRepository *repository, const PgbManifest *manifest,
+										  const PgbTocEntry *entry, Oid *different);
+
 /* ---- restore_statement.c: within a transaction ---- */
+
+/* The COPY with which an entry's rows are loaded, from its text in this encoding. */
+extern CopyStmt *pgb_restore_parse_copy(const PgbManifest *manifest, const PgbTocEntry *entry,
+										int encoding);
 
 /* The statements of a text, which is in this database's encoding; RawStmts. */
 extern List *pgb_restore_parse(const char *text);

@@ -215,7 +215,7 @@ pgb_restore_load(PgbRestore *restore)
 	PgbRestoreShared *shared;
 	int			count = count_items(restore->toc);
 
-	pgb_job_set_phase(restore->job, PGB_PHASE_LOADING);
+	pgb_job_begin_bytes(restore->job, PGB_PHASE_LOADING, restore->manifest->raw_bytes);
 	if (count == 0)
 		return;
 	shared = create_crew(restore, PGB_RESTORE_LOAD, count);

@@ -132,6 +132,96 @@ write_object(PgbRepository *repository, const PgbManifest *manifest, const Liste
 	object->store->ops->close(object);
 }
 
+/* ---- compared ---- */
+
+/* Has the object these bytes next? */
+static bool
+has_bytes(LargeObjectDesc *target, const char *bytes, int length, char *buffer)
+{
+	int			got = 0;
+
+	while (got < length)
+	{
+		int			more = inv_read(target, buffer + got, length - got);
+
+		if (more <= 0)
+			return false;
+		got += more;
+	}
+	return memcmp(bytes, buffer, length) == 0;
+}
+
+static bool
+has_frame(LargeObjectDesc *target, PgbFrameDecoder *decoder, char *buffer)
+{
+	size_t		got;
+
+	while ((got = pgb_frame_decoder_read(decoder, buffer, CHUNK)) > 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!has_bytes(target, buffer, (int) got, buffer + CHUNK))
+			return false;
+	}
+	return true;
+}
+
+/* buffer is of two chunks */
+static bool
+is_same(PgbRepository *repository, const PgbManifest *manifest, const ListedObject *listed,
+		char *buffer)
+{
+	const PgbStoredFile *file = pgb_manifest_file(manifest, listed->file);
+	PgbObject  *object;
+	PgbFrameDecoder *decoder = pgb_frame_decoder_create();
+	LargeObjectDesc *target;
+	bool		same = true;
+
+	if (file == NULL)
+		damaged_list(manifest, listed->file);
+	object = pgb_backup_open_file(repository, manifest, file);
+	target = inv_open(listed->oid, INV_READ, CurrentMemoryContext);
+	for (uint32 number = 0; same && number < file->frames.count; number++)
+	{
+		const PgbFrame *frame = &file->frames.frames[number];
+		char	   *stored = pgb_backup_read_frame(object, file, number);
+
+		pgb_frame_decoder_begin(decoder, stored, frame->stored_bytes, frame, file->name);
+		same = has_frame(target, decoder, buffer);
+		pfree(stored);
+	}
+	same = same && inv_read(target, buffer, 1) == 0;
+	inv_close(target);
+	object->store->ops->close(object);
+	return same;
+}
+
+uint32
+pgb_restore_compare_objects(PgbRepository *repository, const PgbManifest *manifest,
+							const PgbTocEntry *entry, Oid *different)
+{
+	char	   *name = psprintf("%s" PGB_COMPRESSED_SUFFIX, entry->file_name);
+	uint32		count;
+	ListedObject *objects = read_list(repository, manifest, name, &count);
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(caller, "pgbackup large objects",
+												  ALLOCSET_DEFAULT_SIZES);
+	char	   *buffer = palloc(2 * CHUNK);
+
+	*different = InvalidOid;
+	for (uint32 i = 0; i < count && !OidIsValid(*different); i++)
+	{
+		MemoryContextSwitchTo(context);
+		if (!is_same(repository, manifest, &objects[i], buffer))
+			*different = objects[i].oid;
+		MemoryContextReset(context);
+	}
+	close_lo_relation(true);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	pfree(buffer);
+	return count;
+}
+
 /* ---- the whole ---- */
 
 static void

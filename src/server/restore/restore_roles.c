@@ -110,6 +110,21 @@ is_made_spec(const PgbRestore *restore, const RoleSpec *role)
 	return role != NULL && role->roletype == ROLESPEC_CSTRING && is_made(restore, role->rolename);
 }
 
+/* A role that somebody has dropped must not let anybody in again, were it for minutes. */
+static void
+shut_out(AlterRoleStmt *alter)
+{
+	ListCell   *lc;
+
+	foreach(lc, alter->options)
+	{
+		const DefElem *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, "canlogin") == 0 || strcmp(option->defname, "password") == 0)
+			alter->options = foreach_delete_current(alter->options, lc);
+	}
+}
+
 /* Leaves only those that were made. */
 static List *
 made_among(const PgbRestore *restore, List *roles)
@@ -197,6 +212,8 @@ run_statement(PgbRestore *restore, Node *statement)
 			create_role(restore, (CreateRoleStmt *) statement);
 			break;
 		case T_AlterRoleStmt:
+			if (restore->request.is_trial)
+				shut_out((AlterRoleStmt *) statement);
 			if (is_made_spec(restore, ((AlterRoleStmt *) statement)->role))
 				run(restore, statement, "An attribute", ((AlterRoleStmt *) statement)->role->rolename);
 			break;

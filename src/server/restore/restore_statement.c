@@ -14,6 +14,7 @@
 #include "port/port.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "parser/parser.h"
 #include "server/attempt.h"
 #include "server/restore/restore.h"
@@ -27,6 +28,24 @@ List *
 pgb_restore_parse(const char *text)
 {
 	return raw_parser(text, RAW_PARSE_DEFAULT);
+}
+
+/* From the archive's "COPY public.t (a, b) FROM stdin;" */
+CopyStmt *
+pgb_restore_parse_copy(const PgbManifest *manifest, const PgbTocEntry *entry, int encoding)
+{
+	List	   *statements = NIL;
+
+	if (entry->copy_stmt != NULL)
+		statements = pgb_restore_parse(pg_any_to_server(entry->copy_stmt, strlen(entry->copy_stmt),
+														encoding));
+	if (list_length(statements) != 1 || !IsA(linitial_node(RawStmt, statements)->stmt, CopyStmt))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("entry %d of backup \"%s\" does not say which table its rows are of",
+						entry->dump_id, manifest->id),
+				 errhint(PGB_HINT_DAMAGED)));
+	return (CopyStmt *) linitial_node(RawStmt, statements)->stmt;
 }
 
 void

@@ -20,7 +20,6 @@
 #include "catalog/pg_class.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "pgstat.h"
@@ -142,32 +141,12 @@ load_frame(Worker *worker, const Load *load, uint32 frame)
 
 /* ---- a table ---- */
 
-/* From the archive's "COPY public.t (a, b) FROM stdin;" */
-static void
-parse_copy(Worker *worker, const PgbTocEntry *entry, Load *load)
-{
-	List	   *statements = NIL;
-	CopyStmt   *copy;
-
-	if (entry->copy_stmt != NULL)
-		statements = pgb_restore_parse(pg_any_to_server(entry->copy_stmt, strlen(entry->copy_stmt),
-														worker->shared->encoding));
-	if (list_length(statements) != 1 || !IsA(linitial_node(RawStmt, statements)->stmt, CopyStmt))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("entry %d of backup \"%s\" does not say which table its rows are of",
-						entry->dump_id, worker->manifest->id),
-				 errhint(PGB_HINT_DAMAGED)));
-	copy = (CopyStmt *) linitial_node(RawStmt, statements)->stmt;
-	load->target = copy->relation;
-	load->import.columns = copy->attlist;
-}
-
 static void
 open_load(Worker *worker, const PgbRestoreItem *item, Load *load)
 {
 	const PgbTocEntry *entry = pgb_toc_by_dump_id(worker->toc, item->dump_id);
 	MemoryContext context = CurrentMemoryContext;
+	CopyStmt   *copy;
 
 	load->import.repository = worker->repository;
 	load->import.manifest = worker->manifest;
@@ -178,7 +157,9 @@ open_load(Worker *worker, const PgbRestoreItem *item, Load *load)
 
 	begin();
 	MemoryContextSwitchTo(context);
-	parse_copy(worker, entry, load);
+	copy = pgb_restore_parse_copy(worker->manifest, entry, worker->shared->encoding);
+	load->target = copy->relation;
+	load->import.columns = copy->attlist;
 	load->name = psprintf("%s.%s", load->target->schemaname, load->target->relname);
 	commit();
 	MemoryContextSwitchTo(context);

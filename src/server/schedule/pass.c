@@ -290,7 +290,7 @@ carry_out(Pass *pass, const PgbStoredRule *rule, const PgbVerdict *verdict)
 						  verdict->skipped_at, 1, verdict->skipped);
 	if (verdict->run)
 	{
-		task = pgb_task_of_backup(rule->kind);
+		task = pgb_task_of_schedule(rule->kind);
 		role = get_role_oid(rule->role_name, true);
 		options = MemoryContextStrdup(pass->context, pgb_to_utf8(rule->options));
 		pgb_job_check_options(options);

@@ -22,6 +22,7 @@
 #include "server/schedule/history.h"
 #include "server/schedule/rule.h"
 #include "server/task.h"
+#include "server/verify/verify.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -45,7 +46,9 @@ enum
 	ARG_ON_OVERLAP,
 	ARG_RETRIES,
 	ARG_ENABLED,
-	ARG_REPLACE
+	ARG_REPLACE,
+	ARG_BACKUP,					/* this and the next are there since 0.6.0 */
+	ARG_DEPTH
 };
 
 typedef struct Request
@@ -93,6 +96,46 @@ name_argument(FunctionCallInfo fcinfo)
 	return name;
 }
 
+/* False also where the extension is older than its library. */
+static bool
+is_given(FunctionCallInfo fcinfo, int number)
+{
+	return PG_NARGS() > number && !PG_ARGISNULL(number);
+}
+
+/* What a backup is to be is no question here. */
+static char *
+verify_options(FunctionCallInfo fcinfo)
+{
+	PgbRunOptions *options = pgb_options_arguments(fcinfo, ARG_LABEL, PGB_TASK_FULL);
+	PgbVerifyRequest request = {0};
+
+	if (options->label != NULL || !PG_ARGISNULL(ARG_LEVEL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" cannot be used with a schedule of kind \"%s\"",
+						options->label != NULL ? "label" : "level", "verify"),
+				 errhint("It verifies backups that are there: backup => and depth => say which, and how.")));
+	request.backup = is_given(fcinfo, ARG_BACKUP) ?
+		pgb_text_argument(fcinfo, ARG_BACKUP, "backup") : pstrdup(PGB_LATEST);
+	request.depth = is_given(fcinfo, ARG_DEPTH) ?
+		pgb_depth_of_text(pgb_text_argument(fcinfo, ARG_DEPTH, "depth")) : PGB_DEPTH_RESTORE;
+	request.jobs = options->jobs;
+	pgb_verify_check_request(&request);
+	return pgb_verify_request_to_json(&request);
+}
+
+static char *
+backup_options(FunctionCallInfo fcinfo, PgbTask task)
+{
+	if (is_given(fcinfo, ARG_BACKUP) || is_given(fcinfo, ARG_DEPTH))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" is for schedules of kind \"verify\"",
+						is_given(fcinfo, ARG_BACKUP) ? "backup" : "depth")));
+	return pgb_options_to_json(pgb_options_arguments(fcinfo, ARG_LABEL, task));
+}
+
 /* There is one: what never comes is refused by the parser. */
 static TimestampTz
 first_moment(const Request *request)
@@ -113,9 +156,9 @@ read_request(FunctionCallInfo fcinfo, Request *request)
 	memset(request, 0, sizeof(*request));
 	request->name = name_argument(fcinfo);
 	request->cron = pgb_text_argument(fcinfo, ARG_CRON, "cron");
-	task = pgb_kind_argument(fcinfo, ARG_KIND);
+	task = pgb_task_of_schedule(pgb_text_argument(fcinfo, ARG_KIND, "kind"));
 	request->kind = pstrdup(pgb_task_ops(task)->name);
-	request->options = pgb_options_to_json(pgb_options_arguments(fcinfo, ARG_LABEL, task));
+	request->options = task == PGB_TASK_VERIFY ? verify_options(fcinfo) : backup_options(fcinfo, task);
 	pgb_job_check_options(request->options);
 	request->time_zone = PG_ARGISNULL(ARG_TIME_ZONE) ?
 		pstrdup(pg_get_timezone_name(session_timezone)) :
