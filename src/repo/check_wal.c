@@ -33,6 +33,10 @@ pgb_check_windows(PgbCheck *check, const char *name)
 		pgb_check_report(check, name, PGB_CHECK_FAIL,
 						 "No base backup can be recovered: the WAL that it needs is not in the archive.",
 						 "Set archive_library to 'pgbackup', and make a new base backup.");
+	else if (count == 0)
+		pgb_check_report(check, name, PGB_CHECK_OK,
+						 "There is no base backup: only what logical backups hold can be restored.",
+						 "SELECT pgbackup_run('full') makes one; with archive_library = 'pgbackup' the cluster can be recovered to any moment after it.");
 	for (int i = 0; i < count; i++)
 		pgb_check_report(check, name, PGB_CHECK_OK,
 						 psprintf("From %s.", pgb_window_describe(&windows[i])), NULL);
