@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #ifndef FRONTEND
@@ -72,6 +73,18 @@ pgb_writeback(int fd, off_t offset, off_t length)
 #if defined(HAVE_SYNC_FILE_RANGE)
 	(void) sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 #endif
+}
+
+bool
+pgb_disk_room(const char *path, uint64 *free, uint64 *total)
+{
+	struct statvfs room;
+
+	if (statvfs(path, &room) != 0)
+		return false;
+	*free = (uint64) room.f_bavail * room.f_frsize;
+	*total = (uint64) room.f_blocks * room.f_frsize;
+	return true;
 }
 
 static DIR *

@@ -119,6 +119,9 @@ extern int	pgb_fsync(int fd);
  */
 extern char **pgb_read_directory(const char *path);
 
+/* The room on a path's file system, in bytes.  Returns false and sets errno; raises nothing. */
+extern bool pgb_disk_room(const char *path, uint64 *free, uint64 *total);
+
 /*
  * Now, as microseconds since the PostgreSQL epoch (2000-01-01 00:00:00 UTC):
  * the value of a TimestampTz in both worlds.

@@ -111,6 +111,7 @@ read_entry(PgbRepository *repository, const char *id, PgbCatalogEntry *entry)
 		FlushErrorState();
 		MemoryContextDelete(own);
 		entry->damage = describe_damage(error);
+		entry->is_newer = (error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED);
 		FreeErrorData(error);
 	}
 	PG_END_TRY();
@@ -118,9 +119,8 @@ read_entry(PgbRepository *repository, const char *id, PgbCatalogEntry *entry)
 
 /* ---- the listing ---- */
 
-/* The ids of all backups, oldest first, ended by NULL. */
-static char **
-list_ids(PgbRepository *repository)
+char **
+pgb_catalog_ids(PgbRepository *repository)
 {
 	PgbStore   *store = repository->store;
 	char	  **names = store->ops->list(store, pgb_backups_folder(repository->system_identifier));
@@ -130,6 +130,27 @@ list_ids(PgbRepository *repository)
 	for (char **name = names; *name != NULL; name++)
 	{
 		if (pgb_id_is_valid(*name) && has_manifest(repository, *name))
+			names[count++] = *name;
+	}
+	names[count] = NULL;
+	return names;
+}
+
+char **
+pgb_catalog_strangers(PgbRepository *repository)
+{
+	PgbStore   *store = repository->store;
+	char	   *folder = pgb_backups_folder(repository->system_identifier);
+	char	  **names = store->ops->list(store, folder);
+	size_t		count = 0;
+
+	for (char **name = names; *name != NULL; name++)
+	{
+		char	   *path = psprintf("%s/%s", folder, *name);
+		PgbStat		stat;
+
+		if (!pgb_id_is_valid(*name) && store->ops->stat(store, path, &stat) && stat.is_folder &&
+			store->ops->stat(store, psprintf("%s/" PGB_MANIFEST_NAME, path), &stat))
 			names[count++] = *name;
 	}
 	names[count] = NULL;
@@ -166,13 +187,13 @@ read_entries(PgbRepository *repository, char **ids, int *count)
 PgbCatalogEntry *
 pgb_catalog_list(PgbRepository *repository, int *count)
 {
-	return read_entries(repository, list_ids(repository), count);
+	return read_entries(repository, pgb_catalog_ids(repository), count);
 }
 
 PgbCatalogEntry *
 pgb_catalog_list_base(PgbRepository *repository, int *count)
 {
-	char	  **ids = list_ids(repository);
+	char	  **ids = pgb_catalog_ids(repository);
 	int			nbase = 0;
 
 	for (int i = 0; ids[i] != NULL; i++)
@@ -197,7 +218,7 @@ describe_other_clusters(PgbRepository *repository)
 	for (; *clusters != 0; clusters++)
 	{
 		if (*clusters == repository->system_identifier &&
-			*list_ids(repository) != NULL)
+			*pgb_catalog_ids(repository) != NULL)
 			return NULL;
 		if (*clusters != repository->system_identifier)
 			appendStringInfo(&text, "%s" UINT64_FORMAT, text.len > 0 ? ", " : "", *clusters);
@@ -240,7 +261,7 @@ hold(PgbRepository *repository, const char *id)
 static PgbManifest *
 get_latest(PgbRepository *repository, PgbKind kind, const char *database)
 {
-	char	  **ids = list_ids(repository);
+	char	  **ids = pgb_catalog_ids(repository);
 
 	for (int i = count_names(ids) - 1; i >= 0; i--)
 	{

@@ -47,6 +47,7 @@ typedef struct PgbCatalogEntry
 	char		id[PGB_ID_SIZE];
 	PgbManifest *manifest;		/* NULL when it is damaged */
 	char	   *damage;			/* what is wrong with it, or NULL */
+	bool		is_newer;		/* its format is one that only a newer version knows; damage says so */
 	int64		proven_at;		/* microseconds since 2000-01-01 UTC; 0: never */
 } PgbCatalogEntry;
 
@@ -58,6 +59,15 @@ extern PgbCatalogEntry *pgb_catalog_list(PgbRepository *repository, int *count);
 
 /* The same, only of base backups: full and incremental ones. */
 extern PgbCatalogEntry *pgb_catalog_list_base(PgbRepository *repository, int *count);
+
+/* Only the ids of all backups of the cluster, oldest first, ended by NULL. */
+extern char **pgb_catalog_ids(PgbRepository *repository);
+
+/*
+ * What lies among the backups, has a manifest, and is none that this version knows: of another
+ * kind, or renamed.  Names, ended by NULL.
+ */
+extern char **pgb_catalog_strangers(PgbRepository *repository);
 
 #define PGB_LATEST		"latest"
 

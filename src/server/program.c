@@ -152,11 +152,25 @@ pgb_program_add_each(PgbProgram *program, const char *option, List *values)
 		pgb_program_add(program, psprintf("%s=%s", option, (char *) lfirst(cell)));
 }
 
-PgbSubprocess *
-pgb_program_start_at(PgbProgram *program, const char *conninfo)
+static void
+add_connection(PgbProgram *program, const char *conninfo)
 {
 	pgb_program_add(program, "--no-password");
 	pgb_program_add(program, psprintf("--dbname=%s", conninfo));
+}
+
+PgbSubprocess *
+pgb_program_ask(PgbProgram *program, const char *database, const char *options)
+{
+	if (database != NULL)
+		add_connection(program, connection_string(database, options));
+	return pgb_subprocess_ask(program->arguments, child_environment());
+}
+
+PgbSubprocess *
+pgb_program_start_at(PgbProgram *program, const char *conninfo)
+{
+	add_connection(program, conninfo);
 	return pgb_subprocess_start(program->arguments, child_environment());
 }
 
@@ -168,9 +182,8 @@ pgb_program_start(PgbProgram *program, const char *database, const char *options
 
 /* ---- its words ---- */
 
-/* Its words may be anything; a message must be text of the server's encoding. */
-static char *
-text_of(const char *words)
+char *
+pgb_program_text(const char *words)
 {
 	char	   *text = pstrdup(words);
 	int			length = strlen(text);
@@ -221,7 +234,7 @@ hint_for(const char *words)
 void
 pgb_program_check(PgbSubprocess *process, const char *name)
 {
-	char	   *words = text_of(pgb_subprocess_words(process));
+	char	   *words = pgb_program_text(pgb_subprocess_words(process));
 	const char *hint;
 
 	if (pgb_subprocess_succeeded(process))

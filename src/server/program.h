@@ -47,11 +47,20 @@ extern PgbSubprocess *pgb_program_start(PgbProgram *program, const char *databas
 /* The same with a connection of the caller's: to another server, as one of a sandbox. */
 extern PgbSubprocess *pgb_program_start_at(PgbProgram *program, const char *conninfo);
 
+/*
+ * Runs it with the arguments that it has, for what it says on its standard output, which is among its words;
+ * database may be NULL: then it connects to nothing.
+ */
+extern PgbSubprocess *pgb_program_ask(PgbProgram *program, const char *database, const char *options);
+
 /* Appends " keyword='value'", quoted as libpq wants it. */
 extern void pgb_conninfo_add(StringInfo conninfo, const char *keyword, const char *value);
 
 /* The path of a program in the directory of the server's own, wherever the clients are. */
 extern char *pgb_program_beside_server(const char *name);
+
+/* The words of a program, which may be anything, as text of the server's encoding; palloc'd. */
+extern char *pgb_program_text(const char *words);
 
 /*
  * Raises ERRCODE_EXTERNAL_ROUTINE_EXCEPTION with the program's own words as the

@@ -42,6 +42,7 @@ typedef struct Manner
 {
 	int			death_signal;	/* that it gets when we die */
 	const char *log;			/* for its standard error; NULL: that is what is kept */
+	bool		keeps_output;	/* and of a program, its standard output */
 } Manner;
 
 /* Connects its standard input, output and error. */
@@ -55,7 +56,7 @@ connect_child(const Manner *manner, int words_fd)
 		error_fd = open(manner->log, O_WRONLY | O_CREAT | O_APPEND, S_IRUSR | S_IWUSR);
 	return null_fd >= 0 && error_fd >= 0 &&
 		dup2(null_fd, STDIN_FILENO) >= 0 &&
-		dup2(manner->log != NULL ? words_fd : null_fd, STDOUT_FILENO) >= 0 &&
+		dup2(manner->log != NULL || manner->keeps_output ? words_fd : null_fd, STDOUT_FILENO) >= 0 &&
 		dup2(error_fd, STDERR_FILENO) >= 0;
 }
 
@@ -148,6 +149,14 @@ PgbSubprocess *
 pgb_subprocess_start(char *const *argv, char *const *environment)
 {
 	Manner		manner = {SIGTERM, NULL};
+
+	return start(argv, environment, &manner);
+}
+
+PgbSubprocess *
+pgb_subprocess_ask(char *const *argv, char *const *environment)
+{
+	Manner		manner = {SIGTERM, NULL, true};
 
 	return start(argv, environment, &manner);
 }

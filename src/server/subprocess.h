@@ -24,6 +24,9 @@ typedef struct PgbSubprocess PgbSubprocess;
  */
 extern PgbSubprocess *pgb_subprocess_start(char *const *argv, char *const *environment);
 
+/* The same for a program that is asked something: its standard output is kept with its standard error. */
+extern PgbSubprocess *pgb_subprocess_ask(char *const *argv, char *const *environment);
+
 /*
  * The same for a server: its standard error goes to a log, which is appended to.  Its
  * standard output is what we keep, and is inherited by all of its processes.  If this

@@ -26,6 +26,7 @@ package PgBackupTest;
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
 use File::Find;
 use File::Spec;
@@ -37,7 +38,7 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(
   new_node repository backup_folder backup_files
   table_hash wait_for fails_like
-  read_file write_file flip_bit truncate_file
+  read_file write_file flip_bit truncate_file edit_manifest copy_backup
 );
 
 =pod
@@ -198,6 +199,14 @@ Turns one bit of a file; a negative offset counts from its end.
 
 Cuts a file; a negative length says how much goes.
 
+=item edit_manifest(folder, code)
+
+Changes the manifest of a backup, which code finds in $_, and gives it its checksum again.
+
+=item copy_backup(node, id, new)
+
+A copy of a backup with another id, which is another moment; gives the new id.
+
 =back
 
 =cut
@@ -242,6 +251,31 @@ sub truncate_file
 	$length += -s $path if $length < 0;
 	truncate $path, $length or die "could not truncate $path: $!";
 	return;
+}
+
+sub edit_manifest
+{
+	my ($folder, $code) = @_;
+	my $path = "$folder/manifest.json";
+
+	for (read_file($path))
+	{
+		s/^  "sha256": .*\n\}\n\z//m or die "$path has no end";
+		$code->();
+		write_file($path, $_ . '  "sha256": "' . sha256_hex($_) . "\"\n}\n");
+	}
+	return;
+}
+
+sub copy_backup
+{
+	my ($node, $id, $new) = @_;
+	my $from = backup_folder($node, $id);
+	my $to = $from =~ s/\Q$id\E$/$new/r;
+
+	system_or_bail('cp', '-r', $from, $to);
+	edit_manifest($to, sub { s/"\Q$id\E"/"$new"/ });
+	return $new;
 }
 
 1;

@@ -10,7 +10,6 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use PgBackupSchedule;
 use PgBackupTest;
 use PostgreSQL::Test::Cluster;
@@ -20,21 +19,6 @@ use Test::More;
 my $node = new_node('main', conf => "max_worker_processes = 20\nlog_timezone = 'UTC'\n");
 $node->safe_psql('postgres', 'CREATE TABLE t AS SELECT generate_series(1, 100) AS i');
 $node->safe_psql('postgres', 'CREATE DATABASE other');
-
-# A copy of a backup with another id, which is another moment.
-sub backdate
-{
-	my ($id, $new) = @_;
-	my $from = backup_folder($node, $id);
-	my $to = $from =~ s/\Q$id\E$/$new/r;
-
-	system_or_bail('cp', '-r', $from, $to);
-	my $manifest = read_file("$to/manifest.json");
-	$manifest =~ s/"\Q$id\E"/"$new"/;
-	$manifest =~ s/^  "sha256": .*\n\}\n\z//m or die 'no end';
-	write_file("$to/manifest.json", $manifest . '  "sha256": "' . sha256_hex($manifest) . "\"\n}\n");
-	return $new;
-}
 
 sub expire
 {
@@ -61,7 +45,7 @@ sub set
 
 fails_like($node, 'SELECT * FROM pgbackup_expire()', qr/does not exist\nHINT:  The first backup makes it/, 'without a repository');
 my $id = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
-my @old = map { backdate($id, $_) } '20200101-100000L', '20200101-200000L', '20200102-100000L', '20200301-100000L';
+my @old = map { copy_backup($node, $id, $_) } '20200101-100000L', '20200101-200000L', '20200102-100000L', '20200301-100000L';
 is(expire('false'), join("\n", map { "keep $_: no retention is set for its kind" } @old, $id), 'without a setting all stay');
 
 # ---- settings ----

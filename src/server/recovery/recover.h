@@ -83,6 +83,12 @@ extern void pgb_recovered_release(PgbRecovered *recovered);
 /* The launcher, at its start: removes what dead recoveries have left. */
 extern void pgb_recover_clean(void);
 
+/*
+ * The names of scratch directories whose recoveries have died, and of those of other clusters: Lists of
+ * char *.  Waits for nothing, removes nothing.
+ */
+extern void pgb_recover_leftovers(List **dead, List **foreign);
+
 /* The functions of the task PGB_TASK_RECOVER: see task.h. */
 extern void *pgb_recover_create(PgbJobRef job, char *request);
 extern void pgb_recover_run(void *state);

@@ -20,10 +20,12 @@
 
 #define SCRATCH_LOCK	"lock"
 
+#define SCRATCH_PREFIX	"pgbackup-"
+
 static char *
 prefix_of_ours(void)
 {
-	return psprintf("pgbackup-" UINT64_FORMAT "-", GetSystemIdentifier());
+	return psprintf(SCRATCH_PREFIX UINT64_FORMAT "-", GetSystemIdentifier());
 }
 
 static char *
@@ -85,6 +87,35 @@ pgb_recover_clean(void)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+}
+
+void
+pgb_recover_leftovers(List **dead, List **foreign)
+{
+	char	   *prefix = prefix_of_ours();
+	PgbStore   *store;
+
+	*dead = *foreign = NIL;
+	if (access(pgb_guc_scratch_directory, F_OK) != 0)
+		return;
+	store = pgb_store_open(pgb_guc_scratch_directory, false);
+	for (char **name = store->ops->list(store, ""); *name != NULL; name++)
+	{
+		struct PgbLock *lock;
+
+		CHECK_FOR_INTERRUPTS();
+		if (strncmp(*name, prefix, strlen(prefix)) != 0)
+		{
+			if (strncmp(*name, SCRATCH_PREFIX, strlen(SCRATCH_PREFIX)) == 0)
+				*foreign = lappend(*foreign, *name);
+			continue;
+		}
+		lock = store->ops->lock(store, lock_name(*name), false);
+		if (lock == NULL)
+			continue;
+		store->ops->unlock(lock);
+		*dead = lappend(*dead, *name);
+	}
 }
 
 /* ---- life ---- */

@@ -16,6 +16,7 @@ typedef struct Group
 {
 	const char *name;
 	int			good;			/* backups that are */
+	const char *unknown;		/* the oldest one that this version does not know, or NULL */
 	int			kept[PGB_PERIODS];	/* periods of which one has been kept */
 	int64		last_period[PGB_PERIODS];	/* the last of them */
 } Group;
@@ -83,6 +84,14 @@ decide_good(PgbCandidate *backup, Group *group, PgbPeriodOf period_of, void *zon
 		backup->reason = pstrdup("newer ones are kept, and no rule asks for it");
 }
 
+/* What it needs is older than it is. */
+static void
+decide_unknown(PgbCandidate *backup, Group *group)
+{
+	keep(backup, pstrdup("this version of pgbackup does not know what it is"));
+	group->unknown = backup->id;
+}
+
 static void
 decide_damaged(PgbCandidate *backup, const Group *group)
 {
@@ -108,8 +117,12 @@ decide_one(PgbCandidate *backup, Group *group, int64 now, PgbPeriodOf period_of,
 	if (backup->is_used)
 		keep(backup, pstrdup("somebody reads it"));
 
+	if (group->unknown != NULL)
+		keep(backup, psprintf("\"%s\", which this version does not know, may need it", group->unknown));
 	if (!backup->policy->is_set)
 		keep(backup, pstrdup("no retention is set for its kind"));
+	else if (backup->is_unknown)
+		decide_unknown(backup, group);
 	else if (backup->is_good)
 		decide_good(backup, group, period_of, zone);
 	else

@@ -10,7 +10,9 @@
  *	- the last good one of its group,
  *	- what is pinned, what is being read, and what another kept one needs,
  *	- a damaged one, as long as the group has not so many newer good ones as the
- *	  policy's "last" (at least one): it may be all that there is of something.
+ *	  policy's "last" (at least one): it may be all that there is of something,
+ *	- what this version does not know, and all that is older in its group: nobody here can
+ *	  tell what it needs.
  *
  * Pure: the unit tests compile it without a server.
  *
@@ -34,6 +36,7 @@ typedef struct PgbCandidate
 	const PgbPolicy *policy;	/* of its kind */
 	int64		at;				/* the moment that it holds, microseconds since 2000-01-01 UTC */
 	bool		is_good;
+	bool		is_unknown;		/* a newer version has made it; is_good is false */
 	bool		is_used;		/* somebody reads it just now */
 	int64		pinned_until;	/* 0: it is not */
 	const char *parent;			/* the id of the backup that it needs, or NULL */

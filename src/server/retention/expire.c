@@ -39,6 +39,8 @@ pgb_retention_is_set(void)
 	return policy_of(PGB_LOGICAL)->is_set || policy_of(PGB_FULL)->is_set;
 }
 
+#define BASE_GROUP	"base"
+
 /*
  * Backups replace each other when they hold the same things.  What a damaged logical one
  * holds nobody knows: it is a group of its own, and stays.
@@ -47,7 +49,7 @@ static char *
 group_of(const PgbCatalogEntry *entry)
 {
 	if (pgb_id_kind(entry->id) != PGB_LOGICAL)
-		return pstrdup("base");
+		return pstrdup(BASE_GROUP);
 	if (entry->manifest == NULL)
 		return pstrdup(entry->id);
 	return psprintf("logical %s %s", entry->manifest->database,
@@ -63,10 +65,23 @@ describe(PgbRepository *repository, const PgbCatalogEntry *entry, PgbCandidate *
 	candidate->policy = policy_of(pgb_id_kind(entry->id));
 	candidate->at = pgb_id_moment(entry->id);
 	candidate->is_good = (entry->manifest != NULL);
+	candidate->is_unknown = entry->is_newer;
 	candidate->is_used = pgb_backup_is_used(repository, entry->id);
 	candidate->pinned_until = pgb_backup_pinned_until(repository, entry->id);
 	if (entry->manifest != NULL)
 		candidate->parent = entry->manifest->parent;
+}
+
+/* It may need any base backup. */
+static void
+describe_stranger(const char *name, PgbCandidate *candidate)
+{
+	memset(candidate, 0, sizeof(*candidate));
+	candidate->id = name;
+	candidate->group = BASE_GROUP;
+	candidate->policy = policy_of(PGB_FULL);
+	candidate->at = pgb_now();
+	candidate->is_unknown = true;
 }
 
 /* ---- days, weeks, months and years of the server ---- */
@@ -100,7 +115,7 @@ period_of(void *zone, int64 moment, PgbPeriod period)
 /* Where the oldest base backup begins that stays; false, with the reason, if that is not known. */
 static bool
 oldest_start(const PgbCatalogEntry *entries, const PgbCandidate *candidates, int count,
-			 const PgbManifest **oldest, const char **reason)
+			 char **strangers, const PgbManifest **oldest, const char **reason)
 {
 	*oldest = NULL;
 	for (int i = 0; i < count; i++)
@@ -111,11 +126,17 @@ oldest_start(const PgbCatalogEntry *entries, const PgbCandidate *candidates, int
 			continue;
 		if (m == NULL)
 		{
-			*reason = psprintf("backup \"%s\" is damaged, and nobody knows what it needs", entries[i].id);
+			*reason = psprintf("backup \"%s\" %s, and nobody knows what it needs", entries[i].id,
+							   entries[i].is_newer ? "is of a newer version" : "is damaged");
 			return false;
 		}
 		if (*oldest == NULL || m->start_lsn < (*oldest)->start_lsn)
 			*oldest = m;
+	}
+	if (*strangers != NULL)
+	{
+		*reason = psprintf("nobody here knows what \"%s\" needs", *strangers);
+		return false;
 	}
 	*reason = "there is no base backup";
 	return *oldest != NULL && (*oldest)->base != NULL;
@@ -134,7 +155,7 @@ expired(const char *backup, bool removed, char *reason)
 
 static PgbExpired *
 expire_wal(PgbRepository *repository, const PgbCatalogEntry *entries,
-		   const PgbCandidate *candidates, int count, bool dry_run)
+		   const PgbCandidate *candidates, int count, char **strangers, bool dry_run)
 {
 	const PgbManifest *oldest;
 	const char *reason;
@@ -145,7 +166,7 @@ expire_wal(PgbRepository *repository, const PgbCatalogEntry *entries,
 		return NULL;
 	if (!policy_of(PGB_FULL)->is_set)
 		return expired(NULL, false, pstrdup("all WAL: no retention is set for base backups"));
-	if (!oldest_start(entries, candidates, count, &oldest, &reason))
+	if (!oldest_start(entries, candidates, count, strangers, &oldest, &reason))
 		return expired(NULL, false, psprintf("all WAL: %s", reason));
 
 	segment_size = oldest->base->segment_size;
@@ -184,17 +205,24 @@ pgb_expire(bool dry_run)
 	PgbRepository *repository = pgb_server_repository(false);
 	int			count;
 	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
-	PgbCandidate *candidates = palloc(sizeof(PgbCandidate) * Max(count, 1));
+	char	  **strangers = pgb_catalog_strangers(repository);
+	PgbCandidate *candidates;
+	int			total = count;
 	List	   *lines = NIL;
 	PgbExpired *wal;
 
+	for (char **stranger = strangers; *stranger != NULL; stranger++)
+		total++;
+	candidates = palloc(sizeof(PgbCandidate) * Max(total, 1));
 	for (int i = 0; i < count; i++)
 		describe(repository, &entries[i], &candidates[i]);
-	pgb_decide_retention(candidates, count, pgb_now(), period_of, log_timezone);
-	for (int i = 0; i < count; i++)
+	for (int i = count; i < total; i++)
+		describe_stranger(strangers[i - count], &candidates[i]);
+	pgb_decide_retention(candidates, total, pgb_now(), period_of, log_timezone);
+	for (int i = 0; i < total; i++)
 		lines = lappend(lines, expire_backup(repository, &candidates[i], dry_run));
 
-	wal = expire_wal(repository, entries, candidates, count, dry_run);
+	wal = expire_wal(repository, entries, candidates, count, strangers, dry_run);
 	if (wal != NULL)
 		lines = lappend(lines, wal);
 	return lines;

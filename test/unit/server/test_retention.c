@@ -89,7 +89,7 @@ test_text(void)
 
 /*
  * A backup is a word: its day and hour ("12.3", in the group "g"), then letters:
- * d damaged, u used, p pinned, P pinned once but no longer, h of another group,
+ * d damaged, x of a newer version, u used, p pinned, P pinned once but no longer, h of another group,
  * n its parent is the backup before it.  Kept are those whose word has a "+" in front in
  * the expected outcome.
  */
@@ -127,6 +127,10 @@ read_backups(const char *text, const PgbPolicy *policy)
 			{
 				case 'd':
 					b->is_good = false;
+					break;
+				case 'x':
+					b->is_good = false;
+					b->is_unknown = true;
 					break;
 				case 'u':
 					b->is_used = true;
@@ -193,6 +197,9 @@ test_situations(void)
 		{"last=1", "1.0 2.0n +3.0"},
 		{"last=1", "+1.0 +2.0np 3.0n +4.0"},
 		{"last=1", "+1.0 +2.0dn"},
+		{"last=1", "+1.0 +2.0x 3.0 +4.0"},
+		{"last=1", "1.0h +2.0 +2.5d +3.0x +4.0x +5.0 +6.0h"},
+		{"", "+1.0 +2.0x"},
 	};
 
 	for (int i = 0; i < lengthof(cases); i++)
@@ -255,6 +262,11 @@ broken(int count, const PgbPolicy *policy)
 			return "something is removed without a policy";
 		if (b->is_used || b->pinned_until > NOW)
 			return "something used or pinned is removed";
+		for (int j = i; j < count; j++)
+		{
+			if (backups[j].is_unknown && strcmp(backups[j].group, b->group) == 0)
+				return "what is not known, or what it may need, is removed";
+		}
 		if (!newer_good_exist(count, i, 1))
 			return "the last good one, or a damaged one after it, is removed";
 		if (b->is_good && !newer_good_exist(count, i, policy->last))
@@ -338,6 +350,7 @@ test_random(int rounds)
 			b->policy = &policy;
 			b->at = at;
 			b->is_good = rand() % 6 != 0;
+			b->is_unknown = !b->is_good && rand() % 20 == 0;
 			b->is_used = rand() % 15 == 0;
 			b->pinned_until = rand() % 15 ? 0 : NOW + (rand() % 3 - 1);
 			b->parent = i > 0 && rand() % 5 == 0 ? backups[rand() % i].id : NULL;
@@ -351,7 +364,8 @@ test_random(int rounds)
 			most += policy.periods[p];
 		for (int i = 0; i < count; i++)
 			most += backups[i].is_used || backups[i].pinned_until > NOW ||
-				(backups[i].reason != NULL && strstr(backups[i].reason, "needs it") != NULL);
+				(backups[i].reason != NULL && (strstr(backups[i].reason, "needs it") != NULL ||
+											   strstr(backups[i].reason, "may need it") != NULL));
 		few = !policy.is_set || (kept_of(count, "g") <= most && kept_of(count, "h") <= most);
 		if (error == NULL)
 			stable = is_stable(count, &policy);
