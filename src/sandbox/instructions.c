@@ -179,7 +179,7 @@ pgb_instructions_want_database(const PgbInstructions *instructions, Oid database
 		if (instructions->databases[i] == database)
 			return true;
 	}
-	return false;
+	return instructions->everything;
 }
 
 bool
@@ -188,7 +188,7 @@ pgb_instructions_want(const PgbInstructions *instructions, Oid tablespace,
 {
 	PgbDenied	key = {tablespace, database, file_number};
 
-	if (database == InvalidOid)
+	if (database == InvalidOid || instructions->everything)
 		return true;
 	if (!pgb_instructions_want_database(instructions, database))
 		return false;

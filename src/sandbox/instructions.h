@@ -22,6 +22,7 @@ typedef struct PgbDenied
 
 typedef struct PgbInstructions
 {
+	bool		everything;		/* is wanted, whatever the rest says; no file says so */
 	int			ndatabases;
 	Oid			databases[16];
 	uint32		ndenied;
