@@ -25,8 +25,11 @@
 #define DEFAULT_AHEAD		8
 #define MAX_AHEAD			64
 
+#define TIMELINE_DIGITS		8
+
 static int	ahead = DEFAULT_AHEAD;
 static bool clean = false;
+static const char *last = NULL;
 
 /* ---- the exit status ---- */
 
@@ -64,6 +67,7 @@ cli_wal_get_guard(int argc, char **argv)
 
 static const CliOption own_options[] = {
 	{"ahead", "N", "fetch so many segments before they are asked for (default 8; 0: none)"},
+	{"last", "SEGMENT", "what follows this segment is not to be had, on any timeline"},
 	{"clean", NULL, "remove what was fetched ahead: for recovery_end_command"},
 	{NULL}
 };
@@ -76,6 +80,15 @@ accept(const char *name, const char *value)
 	if (strcmp(name, "clean") == 0)
 	{
 		clean = true;
+		return;
+	}
+	if (strcmp(name, "last") == 0)
+	{
+		PgbWalName	parsed;
+
+		if (!pgb_wal_name_parse(value, 0, &parsed) || parsed.kind != PGB_WAL_SEGMENT)
+			cli_usage_error("\"%s\" is not the name of a WAL segment", value);
+		last = value;
 		return;
 	}
 	errno = 0;
@@ -107,6 +120,14 @@ open_repository(const CliOptions *options)
 	return repositories[0];
 }
 
+/* In a name the timeline comes first, and then the place in the WAL. */
+static bool
+is_after_last(const PgbWalName *name)
+{
+	return last != NULL && name->kind == PGB_WAL_SEGMENT &&
+		strcmp(name->text + TIMELINE_DIGITS, last + TIMELINE_DIGITS) > 0;
+}
+
 static int
 get(const CliOptions *options, const char *file, const char *path)
 {
@@ -116,6 +137,8 @@ get(const CliOptions *options, const char *file, const char *path)
 
 	if (!pgb_wal_name_parse(file, 0, &name))
 		cli_usage_error("\"%s\" is not the name of a file that PostgreSQL archives", file);
+	if (is_after_last(&name))
+		return exit_with(EXIT_MISSING);
 	if (name.kind != PGB_WAL_SEGMENT)
 		spool = NULL;
 

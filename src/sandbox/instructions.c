@@ -48,7 +48,7 @@ void
 pgb_instructions_write(StringInfo out, const PgbInstructions *instructions)
 {
 	appendStringInfoString(out, PGB_SANDBOX_TITLE "\n");
-	if (instructions->all_databases)
+	if (instructions->everything)
 		appendStringInfoString(out, PGB_SANDBOX_ALL "\n");
 	for (int i = 0; i < instructions->ndatabases; i++)
 		appendStringInfo(out, PGB_SANDBOX_DATABASE "\n", instructions->databases[i]);
@@ -60,7 +60,7 @@ pgb_instructions_write(StringInfo out, const PgbInstructions *instructions)
 						 denied->file_number);
 	}
 	appendStringInfo(out, PGB_SANDBOX_END "\n",
-					 1 + (instructions->all_databases ? 1 : 0) + instructions->ndatabases +
+					 1 + (instructions->everything ? 1 : 0) + instructions->ndatabases +
 					 instructions->ndenied);
 }
 
@@ -157,9 +157,9 @@ pgb_instructions_parse(char *text, PgbInstructions *instructions)
 		}
 		else if (strcmp(line, PGB_SANDBOX_ALL) == 0)
 		{
-			if (instructions->all_databases)
+			if (instructions->everything)
 				return "it names all databases twice";
-			instructions->all_databases = true;
+			instructions->everything = true;
 		}
 		else if (read_line(line, "end", 1, numbers))
 		{
@@ -167,7 +167,7 @@ pgb_instructions_parse(char *text, PgbInstructions *instructions)
 				return "lines are missing";
 			if (*text != '\0')
 				return "something follows its end";
-			if (instructions->ndatabases == 0 && !instructions->all_databases)
+			if (instructions->ndatabases == 0 && !instructions->everything)
 				return "it names no database";
 			return NULL;
 		}
@@ -183,14 +183,12 @@ pgb_instructions_parse(char *text, PgbInstructions *instructions)
 bool
 pgb_instructions_want_database(const PgbInstructions *instructions, Oid database)
 {
-	if (instructions->all_databases)
-		return true;
 	for (int i = 0; i < instructions->ndatabases; i++)
 	{
 		if (instructions->databases[i] == database)
 			return true;
 	}
-	return false;
+	return instructions->everything;
 }
 
 bool
@@ -199,7 +197,7 @@ pgb_instructions_want(const PgbInstructions *instructions, Oid tablespace,
 {
 	PgbDenied	key = {tablespace, database, file_number};
 
-	if (database == InvalidOid)
+	if (database == InvalidOid || instructions->everything)
 		return true;
 	if (!pgb_instructions_want_database(instructions, database))
 		return false;

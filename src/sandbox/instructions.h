@@ -22,7 +22,7 @@ typedef struct PgbDenied
 
 typedef struct PgbInstructions
 {
-	bool		all_databases;	/* those below are not counted */
+	bool		everything;		/* is wanted, and what follows is not looked at */
 	int			ndatabases;
 	Oid			databases[16];
 	uint32		ndenied;

@@ -35,6 +35,13 @@ char	   *pgb_guc_export_job = NULL;
 int			pgb_guc_checkpoint = PGB_CHECKPOINT_FAST;
 int			pgb_guc_max_rate = 0;
 int			pgb_guc_archive_timeout = 60;
+int			pgb_guc_redo_filter = PGB_REDO_FILTER_AUTO;
+
+static const struct config_enum_entry redo_filter_options[] = {
+	{"auto", PGB_REDO_FILTER_AUTO, false},
+	{"off", PGB_REDO_FILTER_OFF, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry checkpoint_options[] = {
 	{"fast", PGB_CHECKPOINT_FAST, false},
@@ -256,6 +263,15 @@ pgb_guc_define(void)
 							PGC_SIGHUP,
 							GUC_UNIT_S,
 							NULL, NULL, NULL);
+
+	DefineCustomEnumVariable("pgbackup.redo_filter",
+							 "Whether recoveries of single tables skip WAL of other relations.",
+							 "auto does so where the filter can be loaded; off never does, for the tests.",
+							 &pgb_guc_redo_filter,
+							 PGB_REDO_FILTER_AUTO, redo_filter_options,
+							 PGC_SIGHUP,
+							 GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+							 NULL, NULL, NULL);
 
 	/* how the session of pg_dump finds its job: see logical/dump_session.c */
 	DefineCustomStringVariable("pgbackup.export_job",

@@ -27,12 +27,19 @@ extern char *pgb_guc_export_job;
 extern int	pgb_guc_checkpoint;		/* PgbCheckpoint */
 extern int	pgb_guc_max_rate;		/* kB/s; 0: no limit */
 extern int	pgb_guc_archive_timeout;	/* seconds */
+extern int	pgb_guc_redo_filter;	/* PgbRedoFilter */
 
 typedef enum PgbCheckpoint
 {
 	PGB_CHECKPOINT_FAST,
 	PGB_CHECKPOINT_SPREAD
 } PgbCheckpoint;
+
+typedef enum PgbRedoFilter
+{
+	PGB_REDO_FILTER_AUTO,
+	PGB_REDO_FILTER_OFF
+} PgbRedoFilter;
 
 extern void pgb_guc_define(void);
 

@@ -230,7 +230,10 @@ refused("'orders', at => '$before'", qr/cannot recover to time.*first base backu
 	'a moment before the first backup is refused with the window');
 refused("'orders', at => now() + interval '1 hour'", qr/is in the future/, 'the future is refused');
 refused("'orders', at_lsn => 'FFFF/0'", qr/no WAL has been written there/, 'so is WAL that is not written');
-refused("'orders', at => 'infinity'", qr/cannot recover to time infinity/, 'and infinity');
+refused("'orders', at => '$_'", qr/cannot recover to time $_: it is no moment.*pgbackup_recovery_window/s, "and $_") foreach 'infinity', '-infinity';
+refused("'orders', at_lsn => '0/0'", qr/cannot recover to LSN 0\/0: there is no WAL.*pgbackup_recovery_window/s, 'no LSN');
+refused("'orders', at_lsn => '0/1'", qr/cannot recover to LSN 0\/1.*pgbackup_recovery_window/s, 'an LSN before the first backup');
+refused("NULL, at => now()", qr/must not be null/i, 'no table');
 refused("'later', at => '$after_backup'", qr/table later did not exist at/, 'a table that did not exist then');
 refused("'public.nonsense', at => '$at'", qr/table public.nonsense did not exist at/, 'nor ever');
 refused("'pg_class', at => '$at'", qr/table pg_class did not exist at/, 'a catalog is no table to be recovered');
@@ -238,6 +241,9 @@ refused("'recent', at => '$after_backup'", qr/"recent" is a view/, 'a view is no
 refused("'fleeting', at => '$after_backup'", qr/was unlogged/, 'an unlogged table has no rows in the backup');
 refused("'orders', at => now(), at_lsn => '0/1'", qr/exclude each other/, 'one moment, not two');
 fails_like($node, "SELECT pgbackup_plan_restore('orders')", qr/must be given/, 'a preview needs one as well');
+fails_like($node, "SELECT pgbackup_plan_restore('orders', at => now(), at_lsn => '0/1')", qr/exclude each other/, 'and no more than one');
+fails_like($node, "SELECT pgbackup_plan_restore('orders', at => now() + interval '1 hour')", qr/is in the future/, 'of the past');
+fails_like($node, "SELECT pgbackup_plan_restore('orders', at_lsn => '0/0')", qr/there is no WAL/, 'where there is WAL');
 
 # ---- whose table it was ----
 

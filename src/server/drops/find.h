@@ -14,9 +14,8 @@
 #ifndef PGB_FIND_H
 #define PGB_FIND_H
 
-#include "access/xlogreader.h"
-#include "repo/wal.h"
 #include "server/compat.h"
+#include "server/wal_records.h"
 
 /* ---- find_wal.c ---- */
 
@@ -25,8 +24,7 @@
  * the newest timeline, until it returns false.  What is missing or damaged is a WARNING, after
  * which forget is called, and the records after it follow.
  */
-extern void pgb_find_records(PgbRepository *repository, XLogRecPtr from,
-							 bool (*note) (XLogReaderState *reader, void *arg),
+extern void pgb_find_records(PgbRepository *repository, XLogRecPtr from, PgbNoteRecord note,
 							 void (*forget) (void *arg), void *arg);
 
 /* ---- find_open.c ---- */

@@ -372,22 +372,6 @@ report_truncates(Find *find, Commit *commit)
 
 /* ---- records ---- */
 
-/* Does an array lie in the data of the record?  The archive is not trusted to hold what a server wrote. */
-static bool
-is_within(XLogReaderState *reader, const void *array, int count, Size size)
-{
-	const char *data = XLogRecGetData(reader);
-	Size		length = XLogRecGetDataLen(reader);
-	Size		offset;
-
-	if (count == 0)
-		return true;
-	if (count < 0 || (const char *) array < data)
-		return false;
-	offset = (const char *) array - data;
-	return offset <= length && (Size) count <= (length - offset) / size;
-}
-
 static void
 note_commit(Find *find, XLogReaderState *reader)
 {
@@ -396,10 +380,10 @@ note_commit(Find *find, XLogReaderState *reader)
 	if (XLogRecGetDataLen(reader) < MinSizeOfXactCommit)
 		return;
 	ParseCommitRecord(XLogRecGetInfo(reader), (xl_xact_commit *) XLogRecGetData(reader), &commit->parsed);
-	if (!is_within(reader, commit->parsed.subxacts, commit->parsed.nsubxacts, sizeof(TransactionId)) ||
-		!is_within(reader, pgb_commit_locators(&commit->parsed), commit->parsed.nrels,
+	if (!pgb_is_in_record(reader, commit->parsed.subxacts, commit->parsed.nsubxacts, sizeof(TransactionId)) ||
+		!pgb_is_in_record(reader, pgb_commit_locators(&commit->parsed), commit->parsed.nrels,
 				   sizeof(PgbRelFileLocator)) ||
-		!is_within(reader, commit->parsed.stats, commit->parsed.nstats, sizeof(xl_xact_stats_item)))
+		!pgb_is_in_record(reader, commit->parsed.stats, commit->parsed.nstats, sizeof(xl_xact_stats_item)))
 		return;
 	commit->at = commit->parsed.xact_time;
 	commit->xid = TransactionIdIsValid(commit->parsed.twophase_xid) ? commit->parsed.twophase_xid :
@@ -435,7 +419,7 @@ note_abort(Find *find, XLogReaderState *reader)
 	if (XLogRecGetDataLen(reader) < MinSizeOfXactAbort)
 		return;
 	ParseAbortRecord(XLogRecGetInfo(reader), (xl_xact_abort *) XLogRecGetData(reader), &parsed);
-	if (!is_within(reader, parsed.subxacts, parsed.nsubxacts, sizeof(TransactionId)))
+	if (!pgb_is_in_record(reader, parsed.subxacts, parsed.nsubxacts, sizeof(TransactionId)))
 		return;
 	pgb_find_open_take(find->open, TransactionIdIsValid(parsed.twophase_xid) ? parsed.twophase_xid :
 					   XLogRecGetXid(reader), held);
@@ -473,7 +457,7 @@ note_standby(Find *find, XLogReaderState *reader)
 		const xl_standby_locks *record = (const xl_standby_locks *) XLogRecGetData(reader);
 
 		if (XLogRecGetDataLen(reader) < offsetof(xl_standby_locks, locks) ||
-			!is_within(reader, record->locks, record->nlocks, sizeof(xl_standby_lock)))
+			!pgb_is_in_record(reader, record->locks, record->nlocks, sizeof(xl_standby_lock)))
 			return;
 		for (int i = 0; i < record->nlocks; i++)
 			pgb_find_open_lock(find->open, record->locks[i].xid, record->locks[i].dbOid,

@@ -9,9 +9,12 @@
  */
 #include "port/port.h"
 
+#include <sys/stat.h>
+
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "repo/datadir_file.h"
 #include "server/compat.h"
 #include "server/guc.h"
 #include "server/program.h"
@@ -86,6 +89,8 @@ make_sandbox(PgbRecover *recover)
 	request.job = recover->job;
 	recover->sandbox = pgb_sandbox_make(&request);
 	MemoryContextSwitchTo(recover->context);
+	if (recover->sandbox->without_filter)
+		pgb_target_write(pgb_scratch_path(recover->scratch, RECOVER_UNFILTERED), S_IRUSR | S_IWUSR, "", 0, true);
 }
 
 /* Adds what was not wanted yet; true if that changes anything. */

@@ -24,6 +24,7 @@
 #ifndef PGB_RECOVER_H
 #define PGB_RECOVER_H
 
+#include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "repo/window.h"
 #include "server/shmem.h"
@@ -59,10 +60,13 @@ typedef struct PgbRecovered
 
 /*
  * The moments as SQL functions take them: all that was committed at this time or before it; all WAL before
- * this LSN.
+ * this LSN.  What is no moment at all raises ERRCODE_INVALID_PARAMETER_VALUE.
  */
 extern PgbTarget pgb_recover_target_time(TimestampTz at);
 extern PgbTarget pgb_recover_target_lsn(XLogRecPtr at);
+
+/* Of two arguments of a function, by their numbers, the one that is not null; false if both are.  Two raise. */
+extern bool pgb_recover_target_argument(FunctionCallInfo fcinfo, int at, int at_lsn, PgbTarget *target);
 
 /* A name as SQL writes it; raises ERRCODE_INVALID_NAME. */
 extern PgbRecoverName *pgb_recover_name(const char *relation);

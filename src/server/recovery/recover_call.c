@@ -9,9 +9,23 @@
  */
 #include "port/port.h"
 
+#include <unistd.h>
+
 #include "access/xlog.h"
+#include "sandbox/sandbox.h"
 #include "server/recovery/recover_work.h"
 #include "server/wait.h"
+
+static void
+tell_unfiltered(const PgbScratch *scratch)
+{
+	if (access(pgb_scratch_path(scratch, RECOVER_UNFILTERED), F_OK) == 0)
+		ereport(NOTICE,
+				(errmsg("WAL was replayed without the redo filter"),
+				 errdetail("Library \"%s\" is not there, refuses to be loaded, or is switched off.  The whole base backup was laid down, and all WAL was replayed.",
+						   PGB_SANDBOX_LIBRARY),
+				 errhint("Install all files of this version of pgbackup, for this very version of the server; the server's log says more.")));
+}
 
 PgbRecovered *
 pgb_recover(const PgbRecoverRequest *request)
@@ -24,6 +38,7 @@ pgb_recover(const PgbRecoverRequest *request)
 	recovered->backup = pgb_run_job(PGB_TASK_RECOVER,
 									pgb_recover_request_to_json(request, recovered->scratch->name),
 									true);
+	tell_unfiltered(recovered->scratch);
 	recovered->repository = pgb_repository_open(pgb_scratch_path(recovered->scratch, "repository"),
 												GetSystemIdentifier(), false);
 	recovered->manifest = pgb_catalog_get(recovered->repository, PGB_LATEST, PGB_LOGICAL, NULL);

@@ -35,14 +35,14 @@ enum
 static PgbTarget
 target_argument(FunctionCallInfo fcinfo)
 {
-	if (PG_ARGISNULL(ARG_AT) == PG_ARGISNULL(ARG_AT_LSN))
+	PgbTarget	target;
+
+	if (!pgb_recover_target_argument(fcinfo, ARG_AT, ARG_AT_LSN, &target))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("one of the arguments \"%s\" and \"%s\" must be given", "at", "at_lsn"),
 				 errhint("They say of which moment the table is to be.")));
-	if (!PG_ARGISNULL(ARG_AT))
-		return pgb_recover_target_time(PG_GETARG_TIMESTAMPTZ(ARG_AT));
-	return pgb_recover_target_lsn(PG_GETARG_LSN(ARG_AT_LSN));
+	return target;
 }
 
 /* What is not archived yet is brought there by the recovery: until then, as far as it goes. */

@@ -16,6 +16,7 @@
 #include "server/recovery/recover_work.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
@@ -31,7 +32,7 @@ pgb_recover_target_time(TimestampTz at)
 	if (TIMESTAMP_NOT_FINITE(at))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cannot recover to time %s", timestamptz_to_str(at)),
+				 errmsg("cannot recover to time %s: it is no moment", timestamptz_to_str(at)),
 				 errhint("pgbackup_recovery_window() shows what can be reached.")));
 	return target;
 }
@@ -42,7 +43,29 @@ pgb_recover_target_lsn(XLogRecPtr at)
 {
 	PgbTarget	target = {.kind = PGB_TARGET_LSN, .lsn = at, .inclusive = false};
 
+	if (XLogRecPtrIsInvalid(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot recover to LSN 0/0: there is no WAL"),
+				 errhint("pgbackup_recovery_window() shows what can be reached.")));
 	return target;
+}
+
+bool
+pgb_recover_target_argument(FunctionCallInfo fcinfo, int at, int at_lsn, PgbTarget *target)
+{
+	if (!PG_ARGISNULL(at) && !PG_ARGISNULL(at_lsn))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("arguments \"%s\" and \"%s\" exclude each other", "at", "at_lsn"),
+				 errhint("Give the moment as one of them.")));
+	if (!PG_ARGISNULL(at))
+		*target = pgb_recover_target_time(PG_GETARG_TIMESTAMPTZ(at));
+	else if (!PG_ARGISNULL(at_lsn))
+		*target = pgb_recover_target_lsn(PG_GETARG_LSN(at_lsn));
+	else
+		return false;
+	return true;
 }
 
 PgbRecoverName *

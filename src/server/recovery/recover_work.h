@@ -18,6 +18,9 @@
 /* In the scratch repository's backup, beside what a logical backup has. */
 #define RECOVER_SCHEMA_TOC		"schema.dat"
 
+/* In the scratch directory, if it was so: the caller is told. */
+#define RECOVER_UNFILTERED		"unfiltered"
+
 /* ---- recover_scratch.c ---- */
 
 /*
@@ -27,6 +30,7 @@
  *		  lock			shared by the backend and the job for as long as they live; whoever can
  *						lock it alone removes the directory
  *		  sandbox/		the job's; gone when it ends
+ *		  unfiltered	made by the job: WAL was replayed without the redo filter
  *		  dump/			what pg_dump writes, and other files of the job
  *		  repository/	the scratch repository
  */

@@ -31,6 +31,13 @@ static bool exit_is_registered = false;
 
 /* ---- the estimate ---- */
 
+/* Without the filter all that is new is written, and not only what is wanted. */
+static uint64
+growth(const PgbInstructions *scope, uint64 wal_bytes)
+{
+	return (scope->everything ? wal_bytes : wal_bytes / GROWTH_PART) + GROWTH_BYTES;
+}
+
 static PgbSandboxEstimate
 estimate(const PgbSandboxRequest *request, const PgbFileList *files, PgbInstructions *scope)
 {
@@ -41,7 +48,7 @@ estimate(const PgbSandboxRequest *request, const PgbFileList *files, PgbInstruct
 	result.restore_bytes = pgb_sandbox_lay_size(files, scope);
 	result.wal_bytes = (uint64) request->route->nsegments * request->route->backup->base->segment_size;
 	result.disk_bytes = result.restore_bytes + Min(kept, result.wal_bytes) +
-		result.wal_bytes / GROWTH_PART + GROWTH_BYTES;
+		growth(scope, result.wal_bytes);
 	result.duration = START_DURATION +
 		result.restore_bytes * USECS_PER_SEC / LAY_DOWN_RATE +
 		result.wal_bytes * USECS_PER_SEC / REPLAY_RATE;
@@ -56,7 +63,7 @@ pgb_sandbox_estimate(const PgbSandboxRequest *request)
 {
 	PgbRepository *repository = pgb_server_repository(false);
 	List	   *names;
-	PgbInstructions *scope = pgb_sandbox_scope(repository, request, &names);
+	PgbInstructions *scope = pgb_sandbox_scope(repository, request, pgb_sandbox_has_filter(), NULL, &names);
 
 	return estimate(request, pgb_file_list_read(repository, request->route->backup), scope);
 }
@@ -148,6 +155,19 @@ take_result(PgbSandboxState *state)
 													ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
 
+/* Looks into the WAL where that must be: before anything is made. */
+static void
+scan_wal(PgbSandboxState *state)
+{
+	const PgbSandboxRequest *request = &state->sandbox->request;
+
+	if (state->with_filter && pgb_sandbox_is_in_backup(state->repository, request))
+		return;
+	state->scan = pgb_sandbox_scan(state->repository, request->route);
+	if (!state->with_filter)
+		pgb_sandbox_check_unfiltered(state->scan);
+}
+
 static void
 build(PgbSandboxState *state)
 {
@@ -156,7 +176,8 @@ build(PgbSandboxState *state)
 	List	   *names;
 
 	pgb_sandbox_check_installed();
-	state->scope = pgb_sandbox_scope(state->repository, request, &names);
+	scan_wal(state);
+	state->scope = pgb_sandbox_scope(state->repository, request, state->with_filter, state->scan, &names);
 	state->files = pgb_file_list_read(state->repository, route->backup);
 	pgb_sandbox_check_room(state, estimate(request, state->files, state->scope).disk_bytes);
 
@@ -171,10 +192,12 @@ build(PgbSandboxState *state)
 	take_result(state);
 }
 
-PgbSandbox *
-pgb_sandbox_make(const PgbSandboxRequest *request)
+/* False if the filter that is there refuses to be loaded: then nothing is left. */
+static bool
+try_to_build(PgbSandboxState *state)
 {
-	PgbSandboxState *state = create(request);
+	MemoryContext context = CurrentMemoryContext;
+	bool		is_refused = false;
 
 	PG_TRY();
 	{
@@ -183,8 +206,31 @@ pgb_sandbox_make(const PgbSandboxRequest *request)
 	PG_CATCH();
 	{
 		destroy(state);
-		PG_RE_THROW();
+		is_refused = state->with_filter && state->log != NULL && state->log->is_refused &&
+			geterrcode() == ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+		if (!is_refused)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
 	}
 	PG_END_TRY();
+	return !is_refused;
+}
+
+PgbSandbox *
+pgb_sandbox_make(const PgbSandboxRequest *request)
+{
+	PgbSandboxState *state = create(request);
+
+	state->with_filter = pgb_sandbox_has_filter();
+	if (!state->with_filter)
+		pgb_sandbox_tell_unfiltered("There is none, or it is switched off.");
+	if (!try_to_build(state))
+	{
+		pgb_sandbox_tell_unfiltered(pgb_sandbox_log_words(state->log));
+		state = create(request);
+		(void) try_to_build(state);
+	}
+	state->sandbox->without_filter = !state->with_filter;
 	return state->sandbox;
 }

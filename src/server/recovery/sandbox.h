@@ -5,11 +5,14 @@
  *
  * It lies in a scratch directory (recover.h; mode 0700), with a configuration that inherits nothing, a socket in that directory, and no network.
  * From a base backup only what is needed is laid down, and the redo filter (src/sandbox) skips
- * what concerns other relations; in a whole one, only tablespaces (for what it would lead to).  It is driven by the process that has made it, and goes
+ * what concerns other relations; in a whole one, only tablespaces (for what it would lead to).  Where it cannot
+ * be loaded everything is laid down and replayed, if the WAL does no harm.  It is driven by the process that has made it, and goes
  * with it: stopped and removed at the end of the process; what a crash leaves goes with the
  * scratch directory at the next start.
  *
  *	  sandbox.c            the order of things: room, lay down, start, wait, remove
+ *	  sandbox_filter.c     with the redo filter, or without it
+ *	  sandbox_scan.c       what there is in the WAL
  *	  sandbox_scope.c      which files are laid down, and which relations are denied
  *	  sandbox_lay.c        a crew lays them down
  *	  sandbox_settings.c   its configuration
@@ -57,6 +60,7 @@ typedef struct PgbSandbox
 	uint64		disk_bytes;		/* at most at the same time */
 	int64		reached_time;	/* of the last transaction that was replayed; 0: none */
 	uint64		reached_lsn;
+	bool		without_filter;	/* it was replayed without the redo filter */
 	struct PgbSandboxState *state;
 } PgbSandbox;
 

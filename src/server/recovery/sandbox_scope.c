@@ -32,9 +32,6 @@
 #include "server/worker_session.h"
 #include "utils/hsearch.h"
 
-/* The templates of every cluster, by what they are called at its beginning. */
-static const char *const template_names[] = {"template0", "template1"};
-
 typedef struct Relations
 {
 	size_t		count;
@@ -202,17 +199,16 @@ text_of_map(const char *utf8)
 	return text;
 }
 
-/* Of a backup; false if the database is not in it. */
-static bool
+/* Of a backup, if the database is in it. */
+static void
 collect_backup(Collection *collection, PgbRepository *repository, const PgbManifest *backup)
 {
 	PgbRelationMap *map = pgb_relation_map_read(repository, backup, collection->request->database);
 
 	if (map->count == 0)
-		return false;
+		return;
 	collect(collection, &map->databases[0]);
 	collect_name(collection, text_of_map(map->databases[0].name));
-	return true;
 }
 
 /*
@@ -235,7 +231,7 @@ collect_later_backups(Collection *collection, PgbRepository *repository)
 			continue;
 		PG_TRY();
 		{
-			(void) collect_backup(collection, repository, manifest);
+			collect_backup(collection, repository, manifest);
 		}
 		PG_CATCH();
 		{
@@ -331,23 +327,25 @@ collect_server(Collection *collection)
 static void
 want_database(PgbInstructions *instructions, Oid database)
 {
-	if (instructions->ndatabases < lengthof(instructions->databases))
-		instructions->databases[instructions->ndatabases++] = database;
+	if (instructions->ndatabases == lengthof(instructions->databases))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("database %u was made of more than %d others since the backup",
+						instructions->databases[0], instructions->ndatabases - 1),
+				 errhint("Take a moment after the next base backup.")));
+	instructions->databases[instructions->ndatabases++] = database;
 }
 
-/* A database made after the backup, by copying files, is made of its template's. */
+/* A database made after the backup by copying files is made of its template's. */
 static void
-want_templates(PgbInstructions *instructions, PgbRepository *repository, const PgbManifest *backup)
+want_sources(PgbInstructions *instructions, const PgbSandboxScan *scan, Oid database)
 {
-	PgbRelationMap *map = pgb_relation_map_read(repository, backup, InvalidOid);
+	ListCell   *cell;
 
-	for (int i = 0; i < map->count; i++)
+	foreach(cell, pgb_sandbox_sources(scan, database))
 	{
-		for (int t = 0; t < lengthof(template_names); t++)
-		{
-			if (strcmp(map->databases[i].name, template_names[t]) == 0)
-				want_database(instructions, map->databases[i].oid);
-		}
+		if (!pgb_instructions_want_database(instructions, lfirst_oid(cell)))
+			want_database(instructions, lfirst_oid(cell));
 	}
 }
 
@@ -359,7 +357,7 @@ whole_scope(PgbRepository *repository, const PgbManifest *backup, List **names)
 	PgbRelationMap *map = pgb_relation_map_read(repository, backup, InvalidOid);
 	Collection	collection = {NULL};
 
-	instructions->all_databases = true;
+	instructions->everything = true;
 	collect_name(&collection, "template1");
 	collect_name(&collection, "postgres");
 	for (int i = 0; i < map->count; i++)
@@ -368,13 +366,19 @@ whole_scope(PgbRepository *repository, const PgbManifest *backup, List **names)
 	return instructions;
 }
 
+bool
+pgb_sandbox_is_in_backup(PgbRepository *repository, const PgbSandboxRequest *request)
+{
+	return pgb_relation_map_read(repository, request->route->backup, request->database)->count > 0;
+}
+
 PgbInstructions *
-pgb_sandbox_scope(PgbRepository *repository, const PgbSandboxRequest *request, List **names)
+pgb_sandbox_scope(PgbRepository *repository, const PgbSandboxRequest *request, bool with_filter,
+				  const PgbSandboxScan *scan, List **names)
 {
 	Collection	collection = {.request = request};
 	PgbInstructions *instructions;
 	ListCell   *cell;
-	bool		is_older;
 
 	if (request->is_whole)
 		return whole_scope(repository, request->route->backup, names);
@@ -386,14 +390,15 @@ pgb_sandbox_scope(PgbRepository *repository, const PgbSandboxRequest *request, L
 		(void) hash_search(collection.wanted, &oid, HASH_ENTER, NULL);
 	}
 
-	is_older = collect_backup(&collection, repository, request->route->backup);
+	collect_backup(&collection, repository, request->route->backup);
 	collect_later_backups(&collection, repository);
 	collect_server(&collection);
 
 	instructions = subtract(&collection);
 	want_database(instructions, request->database);
-	if (!is_older)
-		want_templates(instructions, repository, request->route->backup);
+	if (scan != NULL)
+		want_sources(instructions, scan, request->database);
+	instructions->everything = !with_filter;
 	*names = collection.names;
 	return instructions;
 }

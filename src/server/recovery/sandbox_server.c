@@ -86,6 +86,8 @@ pgb_sandbox_server_start(PgbSandboxState *state)
 	char	   *argv[] = {pgb_sandbox_program(), "-D", state->directory, NULL};
 
 	state->log = pgb_sandbox_log_open(log);
+	if (!state->with_filter)
+		state->log->prepared = state->scan->prepared;
 	state->server = pgb_subprocess_start_server(argv, environment(), log);
 	state->socket_directory = socket_directory(state);
 }
@@ -136,12 +138,8 @@ raise_failed(const PgbSandboxState *state)
 	char	   *words = pgb_sandbox_log_words(state->log);
 	const char *hint = "These are the last words of the sandbox's log.";
 
-	if (state->log->is_refused)
-		hint = "Install all files of this version of pgbackup, for this very version of the server.";
-	else if (strstr(words, "wal-get") != NULL || strstr(words, "WAL file") != NULL)
+	if (strstr(words, "wal-get") != NULL || strstr(words, "WAL file") != NULL)
 		hint = "pgbackup_recovery_window() shows from which moments to which there is WAL without a gap.";
-	else if (strstr(words, "not a valid data directory") != NULL)
-		hint = "The database was made of another one after the backup: take a moment after the next base backup.";
 	ereport(ERROR,
 			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 			 errmsg("the sandbox has failed: %s", pgb_subprocess_end_text(state->server)),

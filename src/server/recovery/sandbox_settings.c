@@ -6,8 +6,9 @@
  * Nothing of the live server's is inherited but where its libraries are, and what kind of shared memory
  * this machine has: neither its extensions nor its network, archiving, subscriptions.
  *
- *	- The redo filter is preloaded: without its guard replay would follow tablespaces into the
- *	  live server's directories.  A server that cannot load it does not start.
+ *	- The redo filter is preloaded: without its guard replay could follow tablespaces into the
+ *	  live server's directories.  A server that cannot load it does not start.  Without it (sandbox_filter.c) the
+ *	  server gets no WAL but that of which it is known that it does no harm.
  *	- Without hot_standby only max_prepared_transactions must be as large as in the live server.
  *	- A small max_wal_size bounds the disk where there are checkpoints in the WAL; see pgb_sandbox_trim_wal().
  *	- Nothing is durable, for nothing of it survives us.
@@ -61,8 +62,8 @@ restore_program(void)
 }
 
 /* The directories of dynamic_library_path, with $libdir as it is. */
-static bool
-is_library_there(const char *name)
+bool
+pgb_sandbox_has_library(const char *name)
 {
 	const char *path = GetConfigOption("dynamic_library_path", false, false);
 
@@ -91,12 +92,6 @@ pgb_sandbox_program(void)
 void
 pgb_sandbox_check_installed(void)
 {
-	if (!is_library_there(PGB_SANDBOX_LIBRARY))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("library \"%s\" is not installed", PGB_SANDBOX_LIBRARY),
-				 errdetail("Without it the replay of WAL could write to the tablespaces of this server."),
-				 errhint("Install all files of this version of pgbackup; \"make install\" does so.")));
 	if (access(restore_program(), X_OK) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -110,11 +105,14 @@ pgb_sandbox_check_installed(void)
 static char *
 restore_command(const PgbSandboxState *state)
 {
+	const PgbRoute *route = state->sandbox->request.route;
 	StringInfoData command;
 
 	initStringInfo(&command);
 	pgb_append_command_word(&command, restore_program());
 	appendStringInfo(&command, " wal-get --ahead=%d ", SANDBOX_AHEAD);
+	if (!state->with_filter)
+		appendStringInfo(&command, "--last=%s ", route->segments[route->nsegments - 1].text);
 	pgb_append_command_word(&command, psprintf("--repository=%s", state->repository->store->location));
 	appendStringInfo(&command, " --system=" UINT64_FORMAT " %%f \"%%p\"",
 					 state->repository->system_identifier);
@@ -259,7 +257,7 @@ configuration(const PgbSandboxState *state)
 
 	initStringInfo(&out);
 	appendStringInfoString(&out, "# A sandbox of pgbackup, to be thrown away\n");
-	pgb_append_setting(&out, "shared_preload_libraries", PGB_SANDBOX_LIBRARY);
+	pgb_append_setting(&out, "shared_preload_libraries", state->with_filter ? PGB_SANDBOX_LIBRARY : "");
 	pgb_append_setting(&out, "dynamic_library_path", GetConfigOption("dynamic_library_path", false, false));
 	pgb_append_setting(&out, "port", psprintf("%d", SANDBOX_PORT));
 	/* its data directory: however long the path is, a name in the current directory is short */
@@ -286,8 +284,8 @@ write_file(const PgbSandboxState *state, const char *name, const char *text)
 	pfree(path);
 }
 
-void
-pgb_sandbox_configure(const PgbSandboxState *state)
+static void
+write_instructions(const PgbSandboxState *state)
 {
 	StringInfoData instructions;
 
@@ -295,6 +293,13 @@ pgb_sandbox_configure(const PgbSandboxState *state)
 	pgb_instructions_write(&instructions, state->scope);
 	write_file(state, PGB_SANDBOX_FILE, instructions.data);
 	pfree(instructions.data);
+}
+
+void
+pgb_sandbox_configure(const PgbSandboxState *state)
+{
+	if (state->with_filter)
+		write_instructions(state);
 	write_file(state, "postgresql.conf", configuration(state));
 	write_file(state, "postgresql.auto.conf", "");
 	write_file(state, "pg_hba.conf", "local all all trust\n");

@@ -46,11 +46,29 @@ typedef struct PgbSandboxLog
 	bool		is_refused;		/* by the redo filter */
 } PgbSandboxLog;
 
+/* A database that was made by copying the files of another one, or that was moved (from itself). */
+typedef struct PgbCopiedDatabase
+{
+	Oid			database;
+	Oid			source;
+} PgbCopiedDatabase;
+
+/* What there is in the WAL of a route. */
+typedef struct PgbSandboxScan
+{
+	List	   *copied;			/* of PgbCopiedDatabase */
+	char	   *tablespace;		/* the place of the first tablespace that is made elsewhere, or NULL */
+	uint64		tablespace_lsn;
+	uint64		prepared;		/* LSN of the first prepared transaction; 0: none */
+} PgbSandboxScan;
+
 typedef struct PgbSandboxState
 {
 	PgbSandbox *sandbox;
 	PgbResource resource;
 	PgbRepository *repository;
+	bool		with_filter;	/* false: without, as sandbox_filter.c says */
+	PgbSandboxScan *scan;		/* NULL: there was nothing to look for */
 	const PgbFileList *files;
 	PgbInstructions *scope;
 	char	   *directory;
@@ -64,14 +82,42 @@ typedef struct PgbSandboxState
 	struct PgbSandboxState *next;	/* of this process */
 } PgbSandboxState;
 
-/* ---- sandbox_scope.c ---- */
+/* ---- sandbox_filter.c ---- */
+
+/* Is there a redo filter to be loaded, and may it be?  It may refuse when it is. */
+extern bool pgb_sandbox_has_filter(void);
+
+/* Says in the log that there is none, and why. */
+extern void pgb_sandbox_tell_unfiltered(const char *why);
 
 /*
- * What is wanted, as the redo filter is told and as files are laid down.  *names gets what the
- * database was called in backups or is called now: Strings, the likeliest first.
+ * Raises ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE when the replay of this WAL without the filter would
+ * lead into the directories of the live server.
+ */
+extern void pgb_sandbox_check_unfiltered(const PgbSandboxScan *scan);
+
+/* ---- sandbox_scan.c ---- */
+
+/* Reads the WAL of a route; raises ERRCODE_DATA_CORRUPTED when it cannot be read to its end. */
+extern PgbSandboxScan *pgb_sandbox_scan(PgbRepository *repository, const PgbRoute *route);
+
+/* A database, and those whose files it was made of: OIDs. */
+extern List *pgb_sandbox_sources(const PgbSandboxScan *scan, Oid database);
+
+/* ---- sandbox_scope.c ---- */
+
+/* Is the database in the backup, or younger? */
+extern bool pgb_sandbox_is_in_backup(PgbRepository *repository, const PgbSandboxRequest *request);
+
+/*
+ * What is wanted, as the redo filter is told and as files are laid down.  Without the filter that is
+ * everything.  Of a database that is younger than the backup the scan tells what it was made of; without one (NULL)
+ * that is left out.  *names gets what the database was called in backups or is called now: Strings,
+ * the likeliest first.
  */
 extern PgbInstructions *pgb_sandbox_scope(PgbRepository *repository,
-										  const PgbSandboxRequest *request, List **names);
+										  const PgbSandboxRequest *request, bool with_filter,
+										  const PgbSandboxScan *scan, List **names);
 
 /* Does it take this entry of the backup?  A PgbDataDirOptions.wants, whose arg are the instructions. */
 extern bool pgb_sandbox_wants(const PgbFile *file, void *scope);
@@ -91,9 +137,12 @@ extern PGDLLEXPORT void pgb_sandbox_lay_main(void *shared, int number);
 
 /*
  * Raises ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE with a hint when something is not installed that a
- * sandbox needs: before anything is done.
+ * sandbox needs, with the filter or without: before anything is done.
  */
 extern void pgb_sandbox_check_installed(void);
+
+/* Is a library where the server looks for libraries? */
+extern bool pgb_sandbox_has_library(const char *name);
 
 /* The program that runs it. */
 extern char *pgb_sandbox_program(void);

@@ -64,22 +64,6 @@ as_name_argument(FunctionCallInfo fcinfo)
 	return name;
 }
 
-/* The moment, if one was given. */
-static void
-read_target(FunctionCallInfo fcinfo, PgbStageRequest *request)
-{
-	if (!PG_ARGISNULL(ARG_AT) && !PG_ARGISNULL(ARG_AT_LSN))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("arguments \"%s\" and \"%s\" exclude each other", "at", "at_lsn"),
-				 errhint("Give the moment as one of them.")));
-	request->has_target = !PG_ARGISNULL(ARG_AT) || !PG_ARGISNULL(ARG_AT_LSN);
-	if (!PG_ARGISNULL(ARG_AT))
-		request->target = pgb_recover_target_time(PG_GETARG_TIMESTAMPTZ(ARG_AT));
-	else if (!PG_ARGISNULL(ARG_AT_LSN))
-		request->target = pgb_recover_target_lsn(PG_GETARG_LSN(ARG_AT_LSN));
-}
-
 static void
 read_request(FunctionCallInfo fcinfo, PgbStageRequest *request)
 {
@@ -88,7 +72,7 @@ read_request(FunctionCallInfo fcinfo, PgbStageRequest *request)
 	request->schema = pgb_text_argument(fcinfo, ARG_INTO_SCHEMA, "into_schema");
 	request->as_name = as_name_argument(fcinfo);
 	request->with_indexes = PG_ARGISNULL(ARG_WITH_INDEXES) || PG_GETARG_BOOL(ARG_WITH_INDEXES);
-	read_target(fcinfo, request);
+	request->has_target = pgb_recover_target_argument(fcinfo, ARG_AT, ARG_AT_LSN, &request->target);
 }
 
 static void
