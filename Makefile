@@ -4,15 +4,19 @@
 #   make demo             from an empty machine: see it at work
 #   make test             from an empty machine: run every test
 #   make test-long        the tests that go on for long: random ones, by the hundreds
+#   make test-faults      crashes, errors of the file system, damage, and concurrency, for ten minutes
+#   make test-asan        the unit tests and some others with the address sanitizer
+#   make fuzz             what is read from a repository, with bytes that nobody wrote
+#   make coverage         every test, and which lines they run
 #   make bench            compare with pg_dump and pg_restore
 #
-# PGMAJOR picks the major version of demo, test and bench.
+# PGMAJOR picks the major version of all but the first.
 
 EXTENSION = pgbackup
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pgbackup.control)
 
 # These need no PostgreSQL yet: they install it.
-SCRIPT_GOALS = test test-long demo bench
+SCRIPT_GOALS = test test-long test-faults test-asan fuzz coverage demo bench
 
 ifneq (,$(filter $(SCRIPT_GOALS),$(MAKECMDGOALS)))
 

@@ -390,6 +390,9 @@ parse_base(PgbManifest *m, const PgbJson *manifest, const char *what)
 	if (base->backup_label == NULL)
 		damaged(what, "\"backup_label\" is missing.");
 	parse_tablespaces(base, json, what);
+	/* Whoever goes over the WAL between them would go a long way. */
+	if (m->start_lsn >= m->stop_lsn)
+		damaged(what, "The backup ends before it begins.");
 	m->base = base;
 }
 

@@ -26,12 +26,15 @@ build_all()
 		cp -a "$dir/." "$prefix$dir"
 	done
 
+	sanitize_prepare
+	coverage_prepare
 	echo "building pgbackup for PostgreSQL $PGMAJOR"
 	if ! build_make all install > "$PRIVATE/build.log" 2>&1
 	then
 		cat "$PRIVATE/build.log"
 		return 1
 	fi
+	sanitize_servers
 	PATH=$bindir:$PATH
 }
 

@@ -18,16 +18,17 @@ die()
 	exit 1
 }
 
-# Makes sure that everything is installed, and says who runs the servers.
+# Makes sure that everything is installed that a goal of test/run needs, and says who runs the
+# servers.
 machine_prepare()
 {
-	local missing
+	local goal=$1 missing
 
 	command -v apt-get >/dev/null ||
 		die "this needs Debian's packages; elsewhere build with make, make install and make installcheck"
 
 	machine_find_major
-	missing=$(machine_missing)
+	missing=$(machine_missing "$goal")
 	if [ -n "$missing" ]
 	then
 		machine_install $missing
@@ -53,6 +54,8 @@ machine_packages()
 {
 	echo "postgresql-$PGMAJOR postgresql-server-dev-$PGMAJOR libzstd-dev libssl-dev" \
 		"gcc libc6-dev make zstd perl libipc-run-perl"
+	# libFuzzer
+	[ "$1" != fuzz ] || echo clang
 }
 
 # The packages of machine_packages() that are not installed.
@@ -60,7 +63,7 @@ machine_missing()
 {
 	local package
 
-	for package in $(machine_packages)
+	for package in $(machine_packages "$1")
 	do
 		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' ||
 			echo "$package"

@@ -2,7 +2,7 @@
 # session.sh
 #	  What test/run does as the unprivileged user, in the copy of the tree.
 #
-# usage: bash test/lib/session.sh test|demo|bench, with PRIVATE and PGMAJOR set
+# usage: bash test/lib/session.sh test|demo|bench|fuzz, with PRIVATE and PGMAJOR set
 #
 # test/lib/session.sh
 #
@@ -10,6 +10,9 @@ set -euo pipefail
 
 . test/lib/build.sh
 . test/lib/cluster.sh
+. test/lib/coverage.sh
+. test/lib/fuzz.sh
+. test/lib/sanitize.sh
 . test/lib/stages.sh
 
 case $1 in
@@ -20,6 +23,9 @@ case $1 in
 		else
 			stages_nothing_built
 		fi
+		;;
+	fuzz)
+		fuzz_all
 		;;
 	demo)
 		build_all

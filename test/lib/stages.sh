@@ -46,7 +46,11 @@ stages_nothing_built()
 
 stages_close()
 {
-	local totals="$total_passed passed, $total_failed failed"
+	local totals
+
+	sanitize_close
+	coverage_close
+	totals="$total_passed passed, $total_failed failed"
 
 	[ $total_skipped -eq 0 ] || totals+=", $total_skipped skipped"
 	echo
@@ -118,7 +122,12 @@ names_of_isolation()
 
 names_of_tap()
 {
-	echo ${TESTS:-$(ls test/t/*.pl 2>/dev/null)}
+	if [ -n "${SANITIZE:-}" ]
+	then
+		echo ${TESTS:-$(sanitize_tap)}
+	else
+		echo ${TESTS:-$(ls test/t/*.pl 2>/dev/null)}
+	fi
 }
 
 names_of_long()
@@ -134,7 +143,8 @@ run_long()
 run_unit()
 {
 	PERL_TEST_HARNESS_DUMP_TAP="$stage_dir/raw" \
-		make -s -j"$(nproc)" -C test/unit "$1" PG_CONFIG="$PG_CONFIG" UNIT_BUILD="$stage_dir/build"
+		make -s -j"$(nproc)" -C test/unit "$1" PG_CONFIG="$PG_CONFIG" UNIT_BUILD="$stage_dir/build" \
+		${SANITIZE:+SANITIZE=1} ${COVERAGE:+COVERAGE=1}
 }
 
 run_regress()

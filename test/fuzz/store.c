@@ -1,0 +1,123 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.c
+ *	  A store in memory, which can be read and no more.
+ *
+ * test/fuzz/store.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fuzz.h"
+
+typedef struct Stored
+{
+	struct Stored *next;
+	const char *name;
+	const char *data;
+	size_t		length;
+} Stored;
+
+typedef struct MemoryStore
+{
+	PgbStore	base;
+	Stored	   *objects;
+} MemoryStore;
+
+typedef struct MemoryObject
+{
+	PgbObject	base;
+	const Stored *stored;
+} MemoryObject;
+
+static const Stored *
+find_object(PgbStore *store, const char *name)
+{
+	const Stored *stored = ((MemoryStore *) store)->objects;
+
+	while (stored != NULL && strcmp(stored->name, name) != 0)
+		stored = stored->next;
+	return stored;
+}
+
+static PgbObject *
+memory_open(PgbStore *store, const char *name)
+{
+	MemoryObject *object = palloc0(sizeof(MemoryObject));
+
+	object->base.store = store;
+	object->base.name = pstrdup(name);
+	object->stored = find_object(store, name);
+	if (object->stored == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE), errmsg("\"%s\" does not exist", name)));
+	return &object->base;
+}
+
+static void
+memory_read_at(PgbObject *base, uint64 offset, void *data, size_t length)
+{
+	const Stored *stored = ((MemoryObject *) base)->stored;
+
+	if (offset > stored->length || length > stored->length - offset)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("\"%s\" is too short", base->name)));
+	memcpy(data, stored->data + offset, length);
+}
+
+static uint64
+memory_size(PgbObject *base)
+{
+	return ((MemoryObject *) base)->stored->length;
+}
+
+static void
+memory_close(PgbObject *base)
+{
+}
+
+static bool
+memory_stat(PgbStore *store, const char *name, PgbStat *stat)
+{
+	const Stored *stored = find_object(store, name);
+
+	if (stored == NULL)
+		return false;
+	stat->size = stored->length;
+	stat->is_folder = false;
+	return true;
+}
+
+static const PgbStoreOps memory_ops = {
+	.kind = "memory",
+	.open = memory_open,
+	.read_at = memory_read_at,
+	.size = memory_size,
+	.close = memory_close,
+	.stat = memory_stat,
+};
+
+PgbRepository *
+fuzz_repository(void)
+{
+	PgbRepository *repository = palloc0(sizeof(PgbRepository));
+	MemoryStore *store = palloc0(sizeof(MemoryStore));
+
+	store->base.ops = &memory_ops;
+	store->base.location = pstrdup("memory");
+	repository->store = &store->base;
+	repository->system_identifier = FUZZ_CLUSTER;
+	return repository;
+}
+
+void
+fuzz_add_object(PgbRepository *repository, const char *name, const void *data, size_t length)
+{
+	MemoryStore *store = (MemoryStore *) repository->store;
+	Stored	   *stored = palloc(sizeof(Stored));
+
+	stored->next = store->objects;
+	stored->name = name;
+	stored->data = data;
+	stored->length = length;
+	store->objects = stored;
+}
