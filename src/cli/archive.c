@@ -98,7 +98,7 @@ cli_archive_open(const CliOptions *options)
 	CliArchive *archive = palloc0(sizeof(CliArchive));
 	const char *backup = options->args[0];
 
-	archive->repository = cli_choose(cli_open(options), options, backup);
+	archive->repository = cli_choose(options, backup);
 	archive->manifest = pgb_catalog_get(archive->repository, backup, PGB_LOGICAL, NULL);
 	archive->toc_data = pgb_backup_read_file(archive->repository, archive->manifest, PGB_TOC_NAME,
 											 TOC_LIMIT, &archive->toc_length);

@@ -139,29 +139,23 @@ print_findings(const CliOptions *options, const Findings *findings)
 static void
 print_json(const CliOptions *options, const Findings *findings)
 {
-	StringInfoData text;
-	PgbJsonWriter w;
+	PgbJsonWriter *w = cli_json_begin(options);
 
-	initStringInfo(&text);
-	pgb_json_begin(&w, &text, true);
-	pgb_json_object(&w, NULL);
-	pgb_json_string(&w, "repository", options->repository);
-	pgb_json_string(&w, "status", pgb_check_status_name(findings->worst));
-	pgb_json_array(&w, "checks");
+	pgb_json_string(w, "status", pgb_check_status_name(findings->worst));
+	pgb_json_array(w, "checks");
 	for (const Finding *f = findings->first; f != NULL; f = f->next)
 	{
-		pgb_json_inline_object(&w, NULL);
+		pgb_json_inline_object(w, NULL);
 		if (f->cluster != 0)
-			pgb_json_string(&w, "system_identifier", psprintf(UINT64_FORMAT, f->cluster));
-		pgb_json_string(&w, "name", f->name);
-		pgb_json_string(&w, "status", pgb_check_status_name(f->status));
-		pgb_json_string(&w, "detail", f->detail);
-		pgb_json_string(&w, "hint", f->hint);
-		pgb_json_end_inline_object(&w);
+			pgb_json_string(w, "system_identifier", psprintf(UINT64_FORMAT, f->cluster));
+		pgb_json_string(w, "name", f->name);
+		pgb_json_string(w, "status", pgb_check_status_name(f->status));
+		pgb_json_string(w, "detail", f->detail);
+		pgb_json_string(w, "hint", f->hint);
+		pgb_json_end_inline_object(w);
 	}
-	pgb_json_end_array(&w);
-	pgb_json_end_object(&w);
-	fputs(text.data, stdout);
+	pgb_json_end_array(w);
+	cli_json_end(w);
 }
 
 /* ---- the command ---- */

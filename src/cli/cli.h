@@ -69,7 +69,7 @@ extern const CliCommand cli_check;
 /* From now on, all that wal-get does not succeed in ends with a status that stops a recovery. */
 extern void cli_wal_get_guard(int argc, char **argv);
 
-/* ---- repository (place.c) ---- */
+/* ---- places (place.c) ---- */
 
 /* The absolute path of a directory's repository, as the server's default is. */
 extern char *cli_beside_data_directory(const char *data_directory);
@@ -79,15 +79,33 @@ extern char *cli_absolute_path(const char *path);
 extern void cli_set_program(const char *argv0);
 extern const char *cli_program_path(void);
 
+/* ---- clusters (clusters.c) ---- */
+
 /*
  * Opens the repository, with one PgbRepository for each cluster to look at,
  * ended by NULL.
  */
 extern PgbRepository **cli_open(const CliOptions *options);
 
-/* The one of them that has the backup, an id or "latest"; raises if there is none, or several. */
-extern PgbRepository *cli_choose(PgbRepository **repositories, const CliOptions *options,
-								 const char *backup);
+typedef struct CliCluster
+{
+	PgbRepository *repository;
+	uint64		id;				/* its system identifier */
+	PgbCatalogEntry *entries;	/* its backups, the oldest first */
+	int			count;
+} CliCluster;
+
+/* The same clusters with what they hold, ended by one without a repository. */
+extern CliCluster *cli_clusters(const CliOptions *options);
+
+/* The backup of an id, or "latest"; NULL if the cluster has none. */
+extern const PgbCatalogEntry *cli_find_backup(const CliCluster *cluster, const char *backup);
+
+/* Raises that no cluster has it. */
+pg_noreturn extern void cli_no_such_backup(const CliOptions *options, const char *backup);
+
+/* The cluster that has the backup; raises if there is none, or several. */
+extern PgbRepository *cli_choose(const CliOptions *options, const char *backup);
 
 /* ---- text (text.c) ---- */
 
@@ -128,6 +146,13 @@ extern void cli_table_print(const CliTable *table);
 
 #define CLI_COMPLETE	"complete"
 #define CLI_DAMAGED		"damaged"
+
+/*
+ * What a command writes with --output=json: one object, which begins with the repository.  The end
+ * prints it.
+ */
+extern PgbJsonWriter *cli_json_begin(const CliOptions *options);
+extern void cli_json_end(PgbJsonWriter *w);
 
 /* The members that tell of a backup as a whole, in the open object. */
 extern void cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *manifest,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * describe.c
- *	  A backup as a whole, for programs.
+ *	  What commands write for programs: the object, and in it a backup as a whole.
  *
  * src/cli/describe.c
  *
@@ -9,6 +9,28 @@
  */
 #include "port/port.h"
 #include "cli/cli.h"
+
+/* ---- the object ---- */
+
+PgbJsonWriter *
+cli_json_begin(const CliOptions *options)
+{
+	PgbJsonWriter *w = palloc(sizeof(PgbJsonWriter));
+
+	pgb_json_begin(w, makeStringInfo(), true);
+	pgb_json_object(w, NULL);
+	pgb_json_string(w, "repository", options->repository);
+	return w;
+}
+
+void
+cli_json_end(PgbJsonWriter *w)
+{
+	pgb_json_end_object(w);
+	fputs(w->out->data, stdout);
+}
+
+/* ---- a backup ---- */
 
 static void
 describe_time(PgbJsonWriter *w, const char *name, int64 moment)

@@ -46,55 +46,53 @@ add_damaged(CliTable *table, const PgbCatalogEntry *entry)
 
 /* What is wrong with the damaged ones needs more room than a column. */
 static void
-print_damages(const PgbCatalogEntry *entries, int count)
+print_damages(const CliCluster *cluster)
 {
 	bool		is_first = true;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < cluster->count; i++)
 	{
-		if (entries[i].damage == NULL)
+		const PgbCatalogEntry *entry = &cluster->entries[i];
+
+		if (entry->damage == NULL)
 			continue;
-		printf("%s%s: %s\n", is_first ? "\n" : "", entries[i].id,
-			   cli_printable(entries[i].damage));
+		printf("%s%s: %s\n", is_first ? "\n" : "", entry->id, cli_printable(entry->damage));
 		is_first = false;
 	}
 }
 
 static void
-print_cluster(const PgbRepository *repository, const PgbCatalogEntry *entries, int count)
+print_cluster(const CliCluster *cluster)
 {
 	CliTable	table;
 
-	printf("Cluster " UINT64_FORMAT ":\n", repository->system_identifier);
-	if (count == 0)
+	printf("Cluster " UINT64_FORMAT ":\n", cluster->id);
+	if (cluster->count == 0)
 	{
 		printf("no backups\n");
 		return;
 	}
 
 	cli_table_init(&table, lengthof(titles), titles);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < cluster->count; i++)
 	{
-		if (entries[i].manifest != NULL)
-			add_complete(&table, &entries[i]);
+		if (cluster->entries[i].manifest != NULL)
+			add_complete(&table, &cluster->entries[i]);
 		else
-			add_damaged(&table, &entries[i]);
+			add_damaged(&table, &cluster->entries[i]);
 	}
 	cli_table_print(&table);
-	print_damages(entries, count);
+	print_damages(cluster);
 }
 
 static void
-list_as_text(const CliOptions *options, PgbRepository **repositories)
+list_as_text(const CliOptions *options, const CliCluster *clusters)
 {
 	printf("Repository %s\n", cli_printable(options->repository));
-	for (; *repositories != NULL; repositories++)
+	for (; clusters->repository != NULL; clusters++)
 	{
-		int			count;
-		PgbCatalogEntry *entries = pgb_catalog_list(*repositories, &count);
-
 		printf("\n");
-		print_cluster(*repositories, entries, count);
+		print_cluster(clusters);
 	}
 }
 
@@ -112,27 +110,18 @@ describe_entry(PgbJsonWriter *w, uint64 cluster, const PgbCatalogEntry *entry)
 }
 
 static void
-list_as_json(const CliOptions *options, PgbRepository **repositories)
+list_as_json(const CliOptions *options, const CliCluster *clusters)
 {
-	StringInfoData text;
-	PgbJsonWriter w;
+	PgbJsonWriter *w = cli_json_begin(options);
 
-	initStringInfo(&text);
-	pgb_json_begin(&w, &text, true);
-	pgb_json_object(&w, NULL);
-	pgb_json_string(&w, "repository", options->repository);
-	pgb_json_array(&w, "backups");
-	for (; *repositories != NULL; repositories++)
+	pgb_json_array(w, "backups");
+	for (; clusters->repository != NULL; clusters++)
 	{
-		int			count;
-		PgbCatalogEntry *entries = pgb_catalog_list(*repositories, &count);
-
-		for (int i = 0; i < count; i++)
-			describe_entry(&w, (*repositories)->system_identifier, &entries[i]);
+		for (int i = 0; i < clusters->count; i++)
+			describe_entry(w, clusters->id, &clusters->entries[i]);
 	}
-	pgb_json_end_array(&w);
-	pgb_json_end_object(&w);
-	fputs(text.data, stdout);
+	pgb_json_end_array(w);
+	cli_json_end(w);
 }
 
 /* ---- the command ---- */
@@ -140,12 +129,12 @@ list_as_json(const CliOptions *options, PgbRepository **repositories)
 static int
 run(const CliOptions *options)
 {
-	PgbRepository **repositories = cli_open(options);
+	CliCluster *clusters = cli_clusters(options);
 
 	if (options->json)
-		list_as_json(options, repositories);
+		list_as_json(options, clusters);
 	else
-		list_as_text(options, repositories);
+		list_as_text(options, clusters);
 	return 0;
 }
 

@@ -134,37 +134,31 @@ describe_file(PgbJsonWriter *w, const PgbStoredFile *file)
 static void
 show_as_json(const CliOptions *options, PgbRepository *repository, const PgbManifest *m)
 {
+	PgbJsonWriter *w = cli_json_begin(options);
 	char	   *damage;
 	const PgbProof *proof = pgb_proof_read(repository, m->id, &damage);
-	StringInfoData text;
-	PgbJsonWriter w;
 
-	initStringInfo(&text);
-	pgb_json_begin(&w, &text, true);
-	pgb_json_object(&w, NULL);
-	pgb_json_string(&w, "repository", options->repository);
-	cli_describe(&w, m->system_identifier, m, proof == NULL ? 0 : proof->proven_at);
-	cli_describe_proof(&w, proof, damage);
+	cli_describe(w, m->system_identifier, m, proof == NULL ? 0 : proof->proven_at);
+	cli_describe_proof(w, proof, damage);
 	if (m->options == NULL)
-		pgb_json_null(&w, "options");
+		pgb_json_null(w, "options");
 	else
-		pgb_json_value(&w, "options", pgb_json_parse(m->options, strlen(m->options), "options"));
+		pgb_json_value(w, "options", pgb_json_parse(m->options, strlen(m->options), "options"));
 
-	pgb_json_array(&w, "tables");
+	pgb_json_array(w, "tables");
 	for (int i = 0; i < m->ntables; i++)
-		describe_table(&w, &m->tables[i]);
-	pgb_json_end_array(&w);
-	pgb_json_array(&w, "files");
+		describe_table(w, &m->tables[i]);
+	pgb_json_end_array(w);
+	pgb_json_array(w, "files");
 	for (int i = 0; i < m->nfiles; i++)
-		describe_file(&w, &m->files[i]);
-	pgb_json_end_array(&w);
+		describe_file(w, &m->files[i]);
+	pgb_json_end_array(w);
 	if (m->base != NULL)
-		cli_describe_base(&w, m);
+		cli_describe_base(w, m);
 	if (m->base != NULL && with_files)
-		cli_describe_base_files(&w, repository, m);
+		cli_describe_base_files(w, repository, m);
 
-	pgb_json_end_object(&w);
-	fputs(text.data, stdout);
+	cli_json_end(w);
 }
 
 /* ---- the command ---- */
@@ -173,7 +167,7 @@ static int
 run(const CliOptions *options)
 {
 	const char *backup = options->args[0];
-	PgbRepository *repository = cli_choose(cli_open(options), options, backup);
+	PgbRepository *repository = cli_choose(options, backup);
 	PgbManifest *manifest = pgb_catalog_get(repository, backup, PGB_ANY_KIND, NULL);
 
 	if (options->json)

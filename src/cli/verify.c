@@ -112,20 +112,14 @@ describe_result(PgbJsonWriter *w, const Result *result)
 static void
 print_json(const CliOptions *options, const Result *results)
 {
-	StringInfoData text;
-	PgbJsonWriter w;
+	PgbJsonWriter *w = cli_json_begin(options);
 
-	initStringInfo(&text);
-	pgb_json_begin(&w, &text, true);
-	pgb_json_object(&w, NULL);
-	pgb_json_string(&w, "repository", options->repository);
-	pgb_json_bool(&w, "contents", contents);
-	pgb_json_array(&w, "backups");
+	pgb_json_bool(w, "contents", contents);
+	pgb_json_array(w, "backups");
 	for (; results != NULL; results = results->next)
-		describe_result(&w, results);
-	pgb_json_end_array(&w);
-	pgb_json_end_object(&w);
-	fputs(text.data, stdout);
+		describe_result(w, results);
+	pgb_json_end_array(w);
+	cli_json_end(w);
 }
 
 /* ---- the command ---- */
@@ -137,19 +131,15 @@ verify_wanted(const CliOptions *options, const char *wanted)
 	Result	   *first = NULL;
 	Result	  **end = &first;
 
-	for (PgbRepository **repository = cli_open(options); *repository != NULL; repository++)
+	for (CliCluster *cluster = cli_clusters(options); cluster->repository != NULL; cluster++)
 	{
-		int			count;
-		PgbCatalogEntry *entries = pgb_catalog_list(*repository, &count);
+		const PgbCatalogEntry *only = wanted == NULL ? NULL : cli_find_backup(cluster, wanted);
 
-		for (int i = 0; i < count; i++)
+		for (int i = 0; i < cluster->count; i++)
 		{
-			bool		is_latest = i == count - 1;
-
-			if (wanted != NULL && strcmp(wanted, entries[i].id) != 0 &&
-				!(is_latest && strcmp(wanted, PGB_LATEST) == 0))
+			if (wanted != NULL && only != &cluster->entries[i])
 				continue;
-			*end = verify_entry(*repository, &entries[i]);
+			*end = verify_entry(cluster->repository, &cluster->entries[i]);
 			if (!options->json)
 				print_result(*end);
 			end = &(*end)->next;
@@ -188,12 +178,7 @@ run(const CliOptions *options)
 		cli_usage_error("--all and the id of a backup exclude each other");
 	results = verify_wanted(options, wanted);
 	if (results == NULL && wanted != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 strcmp(wanted, PGB_LATEST) == 0 ?
-				 errmsg("there is no backup in \"%s\"", options->repository) :
-				 errmsg("backup \"%s\" does not exist in \"%s\"", wanted, options->repository),
-				 errhint("pgbackup list shows the backups that there are.")));
+		cli_no_such_backup(options, wanted);
 	if (options->json)
 		print_json(options, results);
 	return has_problems(results) ? 1 : 0;

@@ -51,6 +51,44 @@ pgb_close(int fd)
 	return close(fd);
 }
 
+bool
+pgb_write_at(int fd, const void *data, size_t length, uint64 offset)
+{
+	const char *bytes = data;
+
+	while (length > 0)
+	{
+		ssize_t		rc = pwrite(fd, bytes, length, (off_t) offset);
+
+		if (rc < 0 && errno == EINTR)
+			continue;
+		if (rc == 0)
+			errno = ENOSPC;		/* what else could it be? */
+		if (rc <= 0)
+			return false;
+		bytes += rc;
+		offset += rc;
+		length -= rc;
+	}
+	return true;
+}
+
+bool
+pgb_is_full(int error)
+{
+#ifdef EDQUOT
+	if (error == EDQUOT)
+		return true;
+#endif
+	return error == ENOSPC;
+}
+
+int
+pgb_errcode_for_file(int error)
+{
+	return pgb_is_full(error) ? errcode(ERRCODE_DISK_FULL) : errcode_for_file_access();
+}
+
 int
 pgb_fsync(int fd)
 {

@@ -110,8 +110,20 @@ extern int	pgb_close(int fd);
 /* Ask the kernel to begin writing back a range; only a hint, never fails. */
 extern void pgb_writeback(int fd, off_t offset, off_t length);
 
+/*
+ * Write all of it, whatever the kernel takes at once.  Returns false and sets errno when that
+ * is not possible; a file that takes nothing has no room.
+ */
+extern bool pgb_write_at(int fd, const void *data, size_t length, uint64 offset);
+
 /* Make an open file or directory durable; as fsync(2). */
 extern int	pgb_fsync(int fd);
+
+/* Is this what errno says of a disk that is full, or of a quota that is used up? */
+extern bool pgb_is_full(int error);
+
+/* Within an ereport(): as errcode_for_file_access(), for this errno. */
+extern int	pgb_errcode_for_file(int error);
 
 /*
  * The names in a directory, without "." and "..", in no order: a palloc'd

@@ -23,20 +23,10 @@
 
 /* ---- errors ---- */
 
-static bool
-is_full(int error)
-{
-#ifdef EDQUOT
-	if (error == EDQUOT)
-		return true;
-#endif
-	return error == ENOSPC;
-}
-
 static int
 hint_for(int error)
 {
-	if (is_full(error))
+	if (pgb_is_full(error))
 		return errhint("Make room on that file system, or choose a directory on another one.");
 	if (error == EACCES || error == EPERM)
 		return errhint("The operating system user must be allowed to write there.");
@@ -51,7 +41,7 @@ pgb_target_report(const char *action, const char *path)
 	int			error = errno;
 
 	ereport(ERROR,
-			(is_full(error) ? errcode(ERRCODE_DISK_FULL) : errcode_for_file_access(),
+			(pgb_errcode_for_file(error),
 			 errmsg("could not %s \"%s\": %m", action, path),
 			 hint_for(error)));
 }
@@ -100,23 +90,8 @@ pgb_target_directory(const char *path, mode_t mode)
 void
 pgb_target_pwrite(int fd, const char *path, const char *data, size_t length, uint64 offset)
 {
-	while (length > 0)
-	{
-		ssize_t		rc = pwrite(fd, data, length, (off_t) offset);
-
-		if (rc < 0 && errno == EINTR)
-			continue;
-		if (rc == 0)
-		{
-			errno = ENOSPC;		/* what else could it be? */
-			rc = -1;
-		}
-		if (rc < 0)
-			pgb_target_report("write", path);
-		data += rc;
-		offset += rc;
-		length -= rc;
-	}
+	if (!pgb_write_at(fd, data, length, offset))
+		pgb_target_report("write", path);
 }
 
 void

@@ -140,22 +140,11 @@ pgb_file_list_write(PgbBackupWriter *writer, PgbFileList *list, int level, PgbSt
 typedef struct Reader
 {
 	const PgbManifest *manifest;
+	PgbLines   *lines;
 	const char *what;			/* the list, for messages */
 	PgbFileList *list;
 	int			allocated;
 } Reader;
-
-pg_noreturn static void damaged(const Reader *reader, const char *detail);
-
-static void
-damaged(const Reader *reader, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("could not read \"%s\" of backup \"%s\"", reader->what, reader->manifest->id),
-			 errdetail("%s", detail),
-			 errhint(PGB_HINT_DAMAGED)));
-}
 
 static bool
 path_is_valid(const char *path)
@@ -187,7 +176,7 @@ check_parent(const Reader *reader, const PgbFile *file)
 		*slash = '\0';
 		found = pgb_file_list_find(reader->list, parent);
 		if (found == NULL || found->type == PGB_FILE_REGULAR)
-			damaged(reader, psprintf("There is no directory for \"%s\".", file->path));
+			pgb_lines_damaged(reader->lines, "There is no directory for \"%s\".", file->path);
 	}
 	pfree(parent);
 }
@@ -199,9 +188,9 @@ parse_path(const Reader *reader, PgbFile *file, const PgbJson *json)
 
 	file->path = pgb_bytes_from_text(pgb_json_need_string(json, "path", reader->what), reader->what);
 	if (!path_is_valid(file->path))
-		damaged(reader, psprintf("\"%s\" is not the path of a file.", file->path));
+		pgb_lines_damaged(reader->lines, "\"%s\" is not the path of a file.", file->path);
 	if (list->count > 0 && strcmp(list->files[list->count - 1].path, file->path) >= 0)
-		damaged(reader, psprintf("\"%s\" is not where it belongs.", file->path));
+		pgb_lines_damaged(reader->lines, "\"%s\" is not where it belongs.", file->path);
 	check_parent(reader, file);
 }
 
@@ -217,7 +206,7 @@ parse_type(const Reader *reader, const PgbJson *json)
 		if (strcmp(name, type_names[i]) == 0)
 			return (PgbFileType) i;
 	}
-	damaged(reader, psprintf("\"%s\" is not a type of file.", name));
+	pgb_lines_damaged(reader->lines, "\"%s\" is not a type of file.", name);
 }
 
 static uint32
@@ -227,7 +216,7 @@ parse_mode(const Reader *reader, const PgbJson *json)
 	uint32		mode = 0;
 
 	if (strlen(text) != 4 || strspn(text, "01234567") != 4)
-		damaged(reader, psprintf("\"%s\" is not a mode.", text));
+		pgb_lines_damaged(reader->lines, "\"%s\" is not a mode.", text);
 	for (; *text != '\0'; text++)
 		mode = mode << 3 | (uint32) (*text - '0');
 	return mode;
@@ -241,21 +230,21 @@ parse_extent(const Reader *reader, const PgbFile *file, PgbExtent *extent, const
 	uint64		number;
 
 	if (json->type != PGB_JSON_ARRAY || json->count != 3)
-		damaged(reader, psprintf("An extent of \"%s\" is not complete.", file->path));
+		pgb_lines_damaged(reader->lines, "An extent of \"%s\" is not complete.", file->path);
 	number = pgb_json_to_uint64(json->values[0], reader->what);
 	extent->pack_offset = pgb_json_to_uint64(json->values[1], reader->what);
 	extent->length = pgb_json_to_uint64(json->values[2], reader->what);
 	if (number == 0 || number > PG_UINT16_MAX)
-		damaged(reader, psprintf("There is no pack %llu.", (unsigned long long) number));
+		pgb_lines_damaged(reader->lines, "There is no pack %llu.", (unsigned long long) number);
 	extent->pack = (uint16) number;
 
 	name = pgb_pack_name(extent->pack);
 	pack = pgb_manifest_file(reader->manifest, name);
 	if (pack == NULL || pack->frames.count == 0)
-		damaged(reader, psprintf("There is no pack \"%s\".", name));
+		pgb_lines_damaged(reader->lines, "There is no pack \"%s\".", name);
 	if (extent->length == 0 || extent->length > pack->raw_bytes ||
 		extent->pack_offset > pack->raw_bytes - extent->length)
-		damaged(reader, psprintf("An extent of \"%s\" is not within \"%s\".", file->path, name));
+		pgb_lines_damaged(reader->lines, "An extent of \"%s\" is not within \"%s\".", file->path, name);
 	pfree(name);
 }
 
@@ -270,7 +259,7 @@ parse_content(const Reader *reader, PgbFile *file, const PgbJson *json)
 	file->size = pgb_json_need_uint64(json, "size", reader->what);
 	file->crc = pgb_crc_from_text(pgb_json_need_string(json, "crc32c", reader->what), reader->what);
 	if (extents == NULL)
-		damaged(reader, psprintf("\"%s\" has no content.", file->path));
+		pgb_lines_damaged(reader->lines, "\"%s\" has no content.", file->path);
 
 	file->nextents = extents->count;
 	file->extents = palloc_extended((size_t) Max(1, file->nextents) * sizeof(PgbExtent),
@@ -281,11 +270,11 @@ parse_content(const Reader *reader, PgbFile *file, const PgbJson *json)
 
 		/* No extent is longer than a file can be, so the sum wraps only if it is wrong before. */
 		if (file->extents[i].length > file->size - length)
-			damaged(reader, psprintf("The extents of \"%s\" are longer than the file.", file->path));
+			pgb_lines_damaged(reader->lines, "The extents of \"%s\" are longer than the file.", file->path);
 		length += file->extents[i].length;
 	}
 	if (length != file->size)
-		damaged(reader, psprintf("The extents of \"%s\" are shorter than the file.", file->path));
+		pgb_lines_damaged(reader->lines, "The extents of \"%s\" are shorter than the file.", file->path);
 }
 
 static void
@@ -294,10 +283,10 @@ parse_target(const Reader *reader, PgbFile *file, const PgbJson *json)
 	file->target = pgb_bytes_from_text(pgb_json_need_string(json, "target", reader->what),
 									   reader->what);
 	if (!is_absolute_path(file->target))
-		damaged(reader, psprintf("\"%s\" is no place for a tablespace.", file->target));
+		pgb_lines_damaged(reader->lines, "\"%s\" is no place for a tablespace.", file->target);
 	if (strncmp(file->path, "pg_tblspc/", 10) != 0 || file->path[10] == '\0' ||
 		strspn(file->path + 10, "0123456789") != strlen(file->path + 10))
-		damaged(reader, psprintf("\"%s\" is no tablespace.", file->path));
+		pgb_lines_damaged(reader->lines, "\"%s\" is no tablespace.", file->path);
 }
 
 static void
@@ -321,7 +310,7 @@ next_file(Reader *reader)
 	if (list->count == reader->allocated)
 	{
 		if (list->count > PG_INT32_MAX / 2)
-			damaged(reader, "It has more files than there can be.");
+			pgb_lines_damaged(reader->lines, "It has more files than there can be.");
 		reader->allocated = Max(256, reader->allocated * 2);
 		list->files = list->files == NULL ?
 			palloc(reader->allocated * sizeof(PgbFile)) :
@@ -331,30 +320,24 @@ next_file(Reader *reader)
 }
 
 static PgbJson *
-next_line(const Reader *reader, PgbLines *lines)
+next_line(const Reader *reader)
 {
-	char	   *line = pgb_lines_next(lines);
+	char	   *line = pgb_lines_next(reader->lines);
 
 	return line == NULL ? NULL : pgb_json_parse(line, strlen(line), reader->what);
 }
 
 /* Returns how many files follow. */
 static uint64
-read_header(const Reader *reader, PgbLines *lines)
+read_header(const Reader *reader)
 {
-	PgbJson    *json = next_line(reader, lines);
-	uint64		format = json == NULL ? 0 :
-		pgb_json_need_uint64(json, FORMAT_MEMBER, reader->what);
+	PgbJson    *json = next_line(reader);
 	uint64		count;
 
-	if (format == 0)
-		damaged(reader, "It has no header.");
-	if (format > FORMAT)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("\"%s\" of backup \"%s\" has format %llu, which this version of pgbackup does not know",
-						reader->what, reader->manifest->id, (unsigned long long) format),
-				 errhint("Use a newer version of pgbackup.")));
+	if (json == NULL)
+		pgb_lines_damaged(reader->lines, "It has no header.");
+	pgb_lines_check_format(reader->lines, pgb_json_need_uint64(json, FORMAT_MEMBER, reader->what),
+						   FORMAT);
 	count = pgb_json_need_uint64(json, "count", reader->what);
 	pgb_json_free(json);
 	return count;
@@ -363,24 +346,23 @@ read_header(const Reader *reader, PgbLines *lines)
 PgbFileList *
 pgb_file_list_read(PgbRepository *repository, const PgbManifest *manifest)
 {
-	Reader		reader = {manifest, PGB_FILE_LIST_NAME};
 	PgbLines   *lines = pgb_lines_open(repository, manifest, PGB_FILE_LIST_NAME);
+	Reader		reader = {manifest, lines, PGB_FILE_LIST_NAME};
 	uint64		count;
 	PgbJson    *json;
 
 	reader.list = palloc0(sizeof(PgbFileList));
-	count = read_header(&reader, lines);
-	while ((json = next_line(&reader, lines)) != NULL)
+	count = read_header(&reader);
+	while ((json = next_line(&reader)) != NULL)
 	{
 		parse_file(&reader, next_file(&reader), json);
 		reader.list->count++;
 		pgb_json_free(json);
 	}
-	pgb_lines_close(lines);
-
 	if (reader.list->count != count)
-		damaged(&reader, psprintf("It has %d files, but should have %llu.",
-								  reader.list->count, (unsigned long long) count));
+		pgb_lines_damaged(lines, "It has %d files, but should have %llu.",
+						  reader.list->count, (unsigned long long) count);
+	pgb_lines_close(lines);
 	return reader.list;
 }
 

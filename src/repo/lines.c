@@ -14,6 +14,7 @@
 
 struct PgbLines
 {
+	const PgbManifest *manifest;
 	const PgbStoredFile *file;
 	PgbObject  *object;
 	PgbFrameDecoder *decoder;
@@ -25,16 +26,40 @@ struct PgbLines
 	char		chunk[CHUNK_SIZE];
 };
 
-pg_noreturn static void damaged(const PgbLines *lines, const char *detail);
-
-static void
-damaged(const PgbLines *lines, const char *detail)
+void
+pgb_lines_damaged(const PgbLines *lines, const char *fmt,...)
 {
+	StringInfoData detail;
+	int			missing;
+
+	initStringInfo(&detail);
+	do
+	{
+		va_list		args;
+
+		va_start(args, fmt);
+		missing = appendStringInfoVA(&detail, fmt, args);
+		va_end(args);
+		enlargeStringInfo(&detail, missing);
+	} while (missing > 0);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("could not read \"%s\"", lines->object->name),
-			 errdetail("%s", detail),
+			 errmsg("could not read \"%s\" of backup \"%s\"", lines->file->name, lines->manifest->id),
+			 errdetail("%s", detail.data),
 			 errhint(PGB_HINT_DAMAGED)));
+}
+
+void
+pgb_lines_check_format(const PgbLines *lines, uint64 format, uint64 newest)
+{
+	if (format == 0)
+		pgb_lines_damaged(lines, "There is no format 0.");
+	if (format > newest)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("\"%s\" of backup \"%s\" has format %llu, which this version of pgbackup does not know",
+						lines->file->name, lines->manifest->id, (unsigned long long) format),
+				 errhint("Use a newer version of pgbackup.")));
 }
 
 PgbLines *
@@ -42,6 +67,7 @@ pgb_lines_open(PgbRepository *repository, const PgbManifest *manifest, const cha
 {
 	PgbLines   *lines = palloc0(sizeof(PgbLines));
 
+	lines->manifest = manifest;
 	lines->file = pgb_manifest_file(manifest, name);
 	if (lines->file == NULL)
 		ereport(ERROR,
@@ -103,7 +129,7 @@ pgb_lines_next(PgbLines *lines)
 		if (lines->used == lines->filled && !fill_chunk(lines))
 		{
 			if (line->len > 0)
-				damaged(lines, "Its last line is not complete.");
+				pgb_lines_damaged(lines, "Its last line is not complete.");
 			return NULL;
 		}
 
@@ -111,7 +137,7 @@ pgb_lines_next(PgbLines *lines)
 		newline = memchr(begin, '\n', lines->filled - lines->used);
 		length = newline != NULL ? newline - begin : lines->filled - lines->used;
 		if (line->len + length > PGB_LINE_LIMIT)
-			damaged(lines, "One of its lines is longer than any that is written.");
+			pgb_lines_damaged(lines, "One of its lines is longer than any that is written.");
 		appendBinaryStringInfo(line, begin, (int) length);
 		lines->used += length;
 		if (newline != NULL)

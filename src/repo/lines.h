@@ -30,6 +30,18 @@ extern PgbLines *pgb_lines_open(PgbRepository *repository, const PgbManifest *ma
  */
 extern char *pgb_lines_next(PgbLines *lines);
 
+/*
+ * What was read is not what is written there: raises ERRCODE_DATA_CORRUPTED, with this sentence
+ * as its detail.
+ */
+pg_noreturn extern void pgb_lines_damaged(const PgbLines *lines, const char *fmt,...) pg_attribute_printf(2, 3);
+
+/*
+ * Raises unless this is a format of the object that is known, from 1 to the newest:
+ * ERRCODE_DATA_CORRUPTED or ERRCODE_FEATURE_NOT_SUPPORTED.
+ */
+extern void pgb_lines_check_format(const PgbLines *lines, uint64 format, uint64 newest);
+
 /* Closes the object; what was read is checked, what was not is not. */
 extern void pgb_lines_close(PgbLines *lines);
 

@@ -86,7 +86,7 @@ pgb_mapped_relation_line(StringInfo out, const PgbMappedRelation *relation)
 
 typedef struct Reader
 {
-	const PgbManifest *manifest;
+	PgbLines   *lines;
 	const char *what;			/* the map, for messages */
 	Oid			wanted;			/* database, or InvalidOid for all */
 	PgbRelationMap *map;
@@ -96,25 +96,13 @@ typedef struct Reader
 	bool		skips;			/* the relations that come are of none that is wanted */
 } Reader;
 
-pg_noreturn static void damaged(const Reader *reader, const char *detail);
-
-static void
-damaged(const Reader *reader, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("could not read \"%s\" of backup \"%s\"", reader->what, reader->manifest->id),
-			 errdetail("%s", detail),
-			 errhint(PGB_HINT_DAMAGED)));
-}
-
 static Oid
 to_oid(const Reader *reader, const PgbJson *json)
 {
 	uint64		value = pgb_json_to_uint64(json, reader->what);
 
 	if (value > PG_UINT32_MAX)
-		damaged(reader, psprintf("%s is not an OID.", json->text));
+		pgb_lines_damaged(reader->lines, "%s is not an OID.", json->text);
 	return (Oid) value;
 }
 
@@ -132,7 +120,7 @@ need_oid(const Reader *reader, const PgbJson *json, const char *name)
 	Oid			oid = get_oid(reader, json, name);
 
 	if (!OidIsValid(oid))
-		damaged(reader, psprintf("\"%s\" is missing.", name));
+		pgb_lines_damaged(reader->lines, "\"%s\" is missing.", name);
 	return oid;
 }
 
@@ -142,7 +130,7 @@ get_bool(const Reader *reader, const PgbJson *json, const char *name)
 	const PgbJson *value = pgb_json_get(json, name);
 
 	if (value != NULL && value->type != PGB_JSON_BOOL)
-		damaged(reader, psprintf("The value of \"%s\" is of the wrong type.", name));
+		pgb_lines_damaged(reader->lines, "The value of \"%s\" is of the wrong type.", name);
 	return value != NULL && value->text[0] == 't';
 }
 
@@ -152,7 +140,7 @@ need_letter(const Reader *reader, const PgbJson *json, const char *name)
 	const char *text = pgb_json_need_string(json, name, reader->what);
 
 	if (strlen(text) != 1)
-		damaged(reader, psprintf("The value of \"%s\" is no letter.", name));
+		pgb_lines_damaged(reader->lines, "The value of \"%s\" is no letter.", name);
 	return text[0];
 }
 
@@ -163,7 +151,7 @@ grow(const Reader *reader, void *array, int count, int *allocated, size_t size)
 	if (count < *allocated)
 		return array;
 	if (count > PG_INT32_MAX / 2)
-		damaged(reader, "It is longer than it can be.");
+		pgb_lines_damaged(reader->lines, "It is longer than it can be.");
 	*allocated = Max(64, count * 2);
 	return array == NULL ? palloc((size_t) *allocated * size) :
 		repalloc_huge(array, (size_t) *allocated * size);
@@ -177,7 +165,7 @@ parse_database(Reader *reader, const PgbJson *json)
 	PgbMappedDatabase *database;
 
 	if (oid <= reader->last_database)
-		damaged(reader, psprintf("Database %u is not where it belongs.", oid));
+		pgb_lines_damaged(reader->lines, "Database %u is not where it belongs.", oid);
 	reader->last_database = oid;
 	reader->skips = OidIsValid(reader->wanted) && oid != reader->wanted;
 	if (reader->skips)
@@ -201,7 +189,7 @@ parse_relation(Reader *reader, const PgbJson *json)
 	PgbMappedRelation *relation;
 
 	if (!OidIsValid(reader->last_database))
-		damaged(reader, "A relation belongs to no database.");
+		pgb_lines_damaged(reader->lines, "A relation belongs to no database.");
 	if (reader->skips)
 		return;
 
@@ -221,29 +209,14 @@ parse_relation(Reader *reader, const PgbJson *json)
 	relation->table = get_oid(reader, json, "table");
 	relation->parent = get_oid(reader, json, "parent");
 	if (database->count > 1 && relation->oid <= relation[-1].oid)
-		damaged(reader, psprintf("Relation %u is not where it belongs.", relation->oid));
-}
-
-static void
-check_header(const Reader *reader, const PgbJson *json)
-{
-	uint64		format = pgb_json_need_uint64(json, FORMAT_MEMBER, reader->what);
-
-	if (format == 0)
-		damaged(reader, "There is no format 0.");
-	if (format > FORMAT)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("\"%s\" of backup \"%s\" has format %llu, which this version of pgbackup does not know",
-						reader->what, reader->manifest->id, (unsigned long long) format),
-				 errhint("Use a newer version of pgbackup.")));
+		pgb_lines_damaged(reader->lines, "Relation %u is not where it belongs.", relation->oid);
 }
 
 PgbRelationMap *
 pgb_relation_map_read(PgbRepository *repository, const PgbManifest *manifest, Oid database)
 {
-	Reader		reader = {manifest, PGB_RELATION_MAP_NAME, database};
 	PgbLines   *lines = pgb_lines_open(repository, manifest, PGB_RELATION_MAP_NAME);
+	Reader		reader = {lines, PGB_RELATION_MAP_NAME, database};
 	bool		has_header = false;
 	char	   *line;
 
@@ -253,7 +226,7 @@ pgb_relation_map_read(PgbRepository *repository, const PgbManifest *manifest, Oi
 		PgbJson    *json = pgb_json_parse(line, strlen(line), reader.what);
 
 		if (!has_header)
-			check_header(&reader, json);
+			pgb_lines_check_format(lines, pgb_json_need_uint64(json, FORMAT_MEMBER, reader.what), FORMAT);
 		else if (pgb_json_get(json, "database") != NULL)
 			parse_database(&reader, json);
 		else
@@ -261,8 +234,8 @@ pgb_relation_map_read(PgbRepository *repository, const PgbManifest *manifest, Oi
 		has_header = true;
 		pgb_json_free(json);
 	}
-	pgb_lines_close(lines);
 	if (!has_header)
-		damaged(&reader, "It has no header.");
+		pgb_lines_damaged(lines, "It has no header.");
+	pgb_lines_close(lines);
 	return reader.map;
 }

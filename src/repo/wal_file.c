@@ -19,8 +19,10 @@ pg_noreturn static void failed(const char *action, const char *path);
 static void
 failed(const char *action, const char *path)
 {
+	int			error = errno;
+
 	ereport(ERROR,
-			(errcode_for_file_access(),
+			(pgb_errcode_for_file(error),
 			 errmsg("could not %s \"%s\": %m", action, path)));
 }
 
@@ -179,6 +181,7 @@ typedef struct FileSink
 	PgbSink		base;
 	PgbResource resource;
 	int			fd;				/* -1 when closed */
+	uint64		written;		/* bytes */
 	char	   *path;
 	char	   *new_path;		/* until it is finished; NULL then */
 } FileSink;
@@ -200,21 +203,10 @@ static void
 file_write(PgbSink *base, const void *data, size_t length)
 {
 	FileSink   *sink = (FileSink *) base;
-	const char *bytes = data;
 
-	while (length > 0)
-	{
-		ssize_t		rc = write(sink->fd, bytes, length);
-
-		if (rc < 0 && errno == EINTR)
-			continue;
-		if (rc == 0)
-			errno = ENOSPC;
-		if (rc <= 0)
-			failed("write", sink->new_path);
-		bytes += rc;
-		length -= rc;
-	}
+	if (!pgb_write_at(sink->fd, data, length, sink->written))
+		failed("write", sink->new_path);
+	sink->written += length;
 }
 
 static void

@@ -16,6 +16,7 @@
 
 #include "access/xlog.h"
 #include "server/guc.h"
+#include "server/place.h"
 #include "server/retention/policy.h"
 #include "server/schedule/failure.h"
 #include "utils/guc.h"
@@ -289,5 +290,7 @@ pgb_guc_define(void)
 PgbRepository *
 pgb_server_repository(bool create)
 {
+	pgb_place_check(PGB_PLACE_BACKUPS, pgb_guc_repository);
+	pgb_place_check(PGB_PLACE_WAL, pgb_guc_repository);
 	return pgb_repository_open(pgb_guc_repository, GetSystemIdentifier(), create);
 }

@@ -43,7 +43,10 @@ typedef enum PgbRedoFilter
 
 extern void pgb_guc_define(void);
 
-/* The repository of this cluster, as the settings say; raises as pgb_repository_open(). */
+/*
+ * The repository of this cluster, as the settings say; raises as pgb_repository_open().  One that has
+ * vanished (place.h) is an error also with create.
+ */
 extern PgbRepository *pgb_server_repository(bool create);
 
 #endif							/* PGB_GUC_H */

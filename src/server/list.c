@@ -19,6 +19,7 @@
 #include "repo/file_list.h"
 #include "server/encoding.h"
 #include "server/guc.h"
+#include "server/place.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
@@ -97,7 +98,8 @@ pgbackup_list(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 
-	/* before the first backup there is no repository, and nothing to list */
+	/* before the first backup there is no repository, and nothing to list; after it there is */
+	pgb_place_check(PGB_PLACE_BACKUPS, pgb_guc_repository);
 	if (access(pgb_guc_repository, F_OK) != 0 && errno == ENOENT)
 		PG_RETURN_NULL();
 

@@ -14,26 +14,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static bool
-is_full(int error)
-{
-#ifdef EDQUOT
-	if (error == EDQUOT)
-		return true;
-#endif
-	return error == ENOSPC;
-}
-
-static int
-file_errcode(int error)
-{
-	return is_full(error) ? errcode(ERRCODE_DISK_FULL) : errcode_for_file_access();
-}
-
 static int
 file_errhint(int error)
 {
-	if (is_full(error))
+	if (pgb_is_full(error))
 		return errhint(PGB_HINT_FULL);
 	if (error == EACCES || error == EPERM)
 		return errhint(PGB_HINT_DENIED);
@@ -50,7 +34,7 @@ pgb_posix_report(int elevel, const char *action, const char *path)
 	int			error = errno;
 
 	ereport(elevel,
-			(file_errcode(error),
+			(pgb_errcode_for_file(error),
 			 errmsg("could not %s \"%s\": %m", action, path),
 			 file_errhint(error)));
 }

@@ -204,24 +204,9 @@ static void
 posix_write_at(PgbObject *base, uint64 offset, const void *data, size_t length)
 {
 	PosixObject *object = (PosixObject *) base;
-	size_t		done = 0;
 
-	while (done < length)
-	{
-		ssize_t		rc = pwrite(object->fd, (const char *) data + done, length - done,
-								(off_t) (offset + done));
-
-		if (rc < 0 && errno == EINTR)
-			continue;
-		if (rc == 0)
-		{
-			errno = ENOSPC;		/* what else could it be? */
-			rc = -1;
-		}
-		if (rc < 0)
-			pgb_posix_report(ERROR, "write", object->path);
-		done += rc;
-	}
+	if (!pgb_write_at(object->fd, data, length, offset))
+		pgb_posix_report(ERROR, "write", object->path);
 	note_write(object, (off_t) offset, (off_t) (offset + length));
 }
 

@@ -216,6 +216,41 @@ sub remove
 	return;
 }
 
+# ---- a repository that vanishes ----
+
+# What an empty mount point looks like: a backup there would hide that the others are away.
+{
+	my $mount = $node->basedir . '/mount';
+	my $marker = $node->data_dir . '/pgbackup.repository';
+	my $vanished = qr/ERROR:  the repository "\Q$mount\E" has vanished.*DETAIL:  Backups of this cluster.*HINT:  Mount its file system.*\Q$marker\E/s;
+
+	mkdir $mount or die;
+	use_repository($mount);
+	$id = $node->safe_psql('postgres', $small_run);
+	is(list(), "$id|complete", 'an empty directory that is new becomes a repository');
+
+	rename $mount, "$mount-away" or die;
+	for my $what ('no directory', 'an empty directory')
+	{
+		mkdir $mount or die if $what ne 'no directory';
+		fails_like($node, $_, $vanished, "where backups have been is $what: $_")
+		  for $small_run, 'SELECT * FROM pgbackup_list()';
+	}
+	is(join(' ', glob("$mount/*")), '', 'nothing is made there');
+
+	rmdir $mount or die;
+	rename "$mount-away", $mount or die;
+	my $next = $node->safe_psql('postgres', $small_run);
+	is(list(), "$id|complete\n$next|complete", 'once it is back, backups are made again');
+
+	rename $mount, "$mount-away" or die;
+	mkdir $mount or die;
+	unlink $marker or die "there is no $marker";
+	$id = $node->safe_psql('postgres', $small_run);
+	is(list(), "$id|complete", 'a new one is made in its place when that is wanted');
+	use_repository($home);
+}
+
 # ---- the format of the repository ----
 
 my $format = read_file("$home/pgbackup.json");

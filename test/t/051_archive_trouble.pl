@@ -191,6 +191,10 @@ my @segments = archived_segments($node);
 	mkdir $home;
 	wait_for_attempts();
 	is_deeply([ glob "$home/*" ], [], 'vanished: nor is one made in its place');
+	fails_like($node, $_, qr/ERROR:  the repository "\Q$home\E" has vanished.*DETAIL:  WAL of this cluster.*HINT:  Mount/s,
+		"vanished: also for backups, of which there was none: $_")
+	  for 'SELECT pgbackup_run()', "SELECT pgbackup_run('full')";
+	is_deeply([ glob "$home/*" ], [], 'vanished: they make none either');
 	rmdir $home or die $!;
 	rename "$home-away", $home or die $!;
 	wait_archived($node);

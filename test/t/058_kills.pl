@@ -2,7 +2,9 @@
 # 058_kills.pl
 #	  Clients commit, and note outside of the server what was acknowledged, while backups are made
 #	  and archiver, workers, jobs and the server are killed at random.  At the end all
-#	  of it is there, and at a target exactly what was committed by then.
+#	  of it is there, and at a target of any kind exactly what was committed by then.
+#
+# What was committed by then says pg_waldump: the order of commits in the archived WAL.
 #
 # PGBACKUP_KILLS_SECONDS says for how long (test/long does it for ten minutes),
 # PGBACKUP_KILLS_SEED repeats the choices of a run.
@@ -12,6 +14,7 @@
 use strict;
 use warnings;
 
+use File::Path qw(remove_tree);
 use IO::Handle;
 use IPC::Open2;
 use IPC::Run;
@@ -26,9 +29,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $seconds = $ENV{PGBACKUP_KILLS_SECONDS} // 15;
+my $seconds = $ENV{PGBACKUP_KILLS_SECONDS} // 12;
 my $seed = $ENV{PGBACKUP_KILLS_SEED} // int(rand(2**31));
 my $clients = 3;
+my $targets = $seconds < 60 ? 1 : 6;    # of each kind
 
 note("PGBACKUP_KILLS_SEED=$seed");
 srand($seed);
@@ -46,7 +50,7 @@ $node->safe_psql('postgres', q{
 	CREATE EXTENSION pgbackup;
 	CREATE TABLE accounts AS SELECT i AS id, 0::bigint AS balance, repeat('x', 200) AS filler FROM generate_series(1, 2000) AS i;
 	ALTER TABLE accounts ADD PRIMARY KEY (id);
-	CREATE TABLE log (client int, n int, before_lsn pg_lsn, before_time timestamptz, PRIMARY KEY (client, n));
+	CREATE TABLE log (client int, n int, before_lsn pg_lsn, before_time timestamptz, xid xid8, PRIMARY KEY (client, n));
 });
 my $first = full_backup($node);
 my $notes = PostgreSQL::Test::Utils::tempdir;
@@ -55,7 +59,8 @@ my $notes = PostgreSQL::Test::Utils::tempdir;
 
 my $running = 1;
 
-# One transaction after the other in one psql.  Notes what is acknowledged: number, LSN and time after it.
+# One transaction after the other in one psql, with pauses: their number is what the checks at the end cost.
+# Messages make the WAL that they do not make.  Notes what is acknowledged: number, LSN and time after it.
 sub run_session
 {
 	my ($client, $n, $ack) = @_;
@@ -66,15 +71,18 @@ sub run_session
 	while ($running)
 	{
 		my ($from, $to) = (1 + int(rand(2000)), 1 + int(rand(2000)));
+		my $filling = int(rand(12_000));
 
 		$n++;
 		print $in "BEGIN; UPDATE accounts SET balance = balance - $n WHERE id = $from;"
 		  . " UPDATE accounts SET balance = balance + $n WHERE id = $to;"
-		  . " INSERT INTO log VALUES ($client, $n, pg_current_wal_insert_lsn(), clock_timestamp()); COMMIT;\n"
+		  . " INSERT INTO log VALUES ($client, $n, pg_current_wal_insert_lsn(), clock_timestamp(), pg_current_xact_id());"
+		  . " DO \$\$BEGIN PERFORM pg_logical_emit_message(true, 'filling', repeat('x', $filling)); END\$\$; COMMIT;\n"
 		  . "SELECT 'acknowledged', pg_current_wal_insert_lsn(), extract(epoch FROM clock_timestamp());\n";
 		my $line = <$out>;
 		last unless defined $line && $line =~ /^acknowledged (\S+) (\S+)$/;
 		print $ack "$n $1 $2\n";
+		sleep rand(0.02);
 	}
 	close $in;
 	close $out;
@@ -124,7 +132,6 @@ sub start_backups
 # ---- kills ----
 
 my %killed;
-my @points;
 
 # As a program of its own, which may find no server, or lose it.
 sub succeeds
@@ -188,13 +195,11 @@ END { kill 'KILL', @children if defined $main && $$ == $main }
 @children = ((map { start_client($_) } 1 .. $clients), start_backups());
 my $end = time + $seconds;
 
-while (time < $end)
+for (my $round = 1; time < $end; $round++)
 {
 	sleep 0.3 + rand(1.2);
-	my $name = 'point ' . @points;
-
-	push @points, $name
-	  if succeeds("SELECT pg_create_restore_point('$name')");
+	# whether it is in the WAL then, nobody promises
+	succeeds("SELECT pg_create_restore_point('point $round')");
 	$victims[ rand @victims ]->();
 	sleep 0.2;
 	start_again();
@@ -245,64 +250,186 @@ for my $client (1 .. $clients)
 $total = @acknowledged;
 cmp_ok($total, '>', 20, "$total commits were acknowledged");
 
-# Every commit that was acknowledged before the target is there, and none that began after it.
+# ---- what was committed, in the order of the WAL ----
+
+my @ends;      # of transactions, as they follow each other: { lsn, time, xid, committed }
+my %points;    # LSN by name
+
+sub dump_wal
+{
+	my (@options) = @_;
+	local $ENV{TZ} = 'UTC';
+	local $ENV{PGTZ} = 'UTC';
+	my ($out) = run_command([ 'pg_waldump', '--path', $unpacked, @options ]);
+
+	return split /\n/, $out;
+}
+
+sub record_lsn
+{
+	my ($record) = @_;
+
+	$record =~ m{lsn: ([0-9A-F]+/[0-9A-F]+),} or die "no record: $record";
+	return lsn_number($1);
+}
+
+for my $record (dump_wal('--rmgr=Transaction', '--rmgr=XLOG', $segments[0], $segments[-1]))
+{
+	if ($record =~ /tx:\s+(\d+), .* desc: (COMMIT|ABORT) (\S+ \S+) UTC/)
+	{
+		push @ends, { lsn => record_lsn($record), time => $3, xid => $1, committed => $2 eq 'COMMIT' };
+	}
+	elsif ($record =~ /desc: RESTORE_POINT (.*)/)
+	{
+		$points{$1} = record_lsn($record);
+	}
+}
+cmp_ok(scalar @ends, '>', $total, 'pg_waldump finds the ends of ' . @ends . ' transactions');
+note(scalar(keys %points) . ' restore points');
+
+# ---- what a server has ----
+
+# "client n" by transaction
+sub logged
+{
+	my ($server) = @_;
+
+	return { map { split /\|/ } split /\n/, $server->safe_psql('postgres', "SELECT xid, client || ' ' || n FROM log") };
+}
+
+# Those of all transactions whose end is_before() is true of.
+my $everything = logged($node);
+
+sub expected
+{
+	my ($is_before) = @_;
+
+	return map { $everything->{ $_->{xid} } // () } grep { $_->{committed} && $is_before->($_) } @ends;
+}
+
 sub has_exactly
 {
-	my ($server, $name, $is_before, $too_late) = @_;
-	my %there = map { $_ => 1 }
-	  split /\n/, $server->safe_psql('postgres', "SELECT client || ' ' || n FROM log");
-	my @lost = grep { $is_before->($_) && !$there{"$_->[0] $_->[1]"} } @acknowledged;
+	my ($server, $name, $is_before) = @_;
+	my @expected = sort { $a cmp $b } expected($is_before);
+	my @found = sort { $a cmp $b } values %{ logged($server) };
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is(scalar @lost, 0, "$name: no acknowledged commit is lost")
-	  or diag("lost: @{$lost[0]}");
-	is($server->safe_psql('postgres', "SELECT count(*) FROM log WHERE $too_late"),
-		0, "$name: none is there that came later");
+	is_deeply(\@found, \@expected, "$name: it has exactly the " . @expected . ' transactions before it');
 	is($server->safe_psql('postgres', 'SELECT sum(balance) FROM accounts'), 0, "$name: no transaction is there in part");
 	$server->command_ok([ 'pg_amcheck', '--heapallindexed', '--install-missing', '-d', 'postgres' ],
 		"$name: pg_amcheck finds nothing");
-	$server->stop;
 	return;
 }
 
+my $number = 0;
+
 sub recovered
 {
-	my ($name, @options) = @_;
-	my $server = restored_node($node, $name, @options, @options ? '--target-action=promote' : ());
+	my (@options) = @_;
+	my $server = restored_node($node, 'recovered' . ++$number, @options,
+		@options ? '--target-action=promote' : ());
 
 	$server->start;
 	$server->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die;
 	return $server;
 }
 
-has_exactly(recovered('latest'), 'latest', sub { 1 }, 'false');
-
-# The targets: some commit after the first backup, and restore points.
-my $chosen = $acknowledged[ rand @acknowledged ];
-my ($client, $n, $lsn, $epoch) = @$chosen;
-note("target: commit $n of client $client, before $lsn and $epoch");
-
-has_exactly(recovered('at_lsn', "--target-lsn=$lsn"), 'an LSN',
-	sub { lsn_number($_[0][2]) <= lsn_number($lsn) }, "before_lsn > '$lsn'");
-has_exactly(recovered('from_first', "--target-lsn=$lsn", "--backup=$first"), 'an LSN, from the first backup',
-	sub { lsn_number($_[0][2]) <= lsn_number($lsn) }, "before_lsn > '$lsn'");
-
-my $time = POSIX::strftime('%Y-%m-%d %H:%M:%S', gmtime int $epoch) . sprintf('.%06dZ', ($epoch - int $epoch) * 1e6);
-SKIP:
+# Recovers to a target, compares, and removes it again.
+sub check_target
 {
-	# only with a commit after it can recovery tell
-	my $later = first { $_->[3] > $epoch + 1 } @acknowledged;
+	my ($name, $is_before, @options) = @_;
+	my $server = recovered(@options);
 
-	skip 'no commit after it', 7 unless $later;
-	has_exactly(recovered('at_time', "--target-time=$time"), 'a moment',
-		sub { $_[0][3] < $epoch - 0.00001 }, "before_time > '$time'");
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	has_exactly($server, $name, $is_before);
+	$server->stop('immediate');
+	remove_tree($server->data_dir);
+	return;
 }
-SKIP:
+
+# ---- all of it ----
+
 {
-	skip 'no restore point', 7 unless @points;
-	my $point = $points[ rand @points ];
-	my $server = recovered('at_point', "--target-name=$point");
-	has_exactly($server, $point, sub { 0 }, 'false');
+	my $server = recovered();
+	my %there = map { $_ => 1 } values %{ logged($server) };
+	my @lost = grep { !$there{"$_->[0] $_->[1]"} } @acknowledged;
+
+	is(scalar @lost, 0, 'no acknowledged commit is lost') or diag("lost: @{$lost[0]}");
+	has_exactly($server, 'the end', sub { 1 });
+	$server->stop;
+}
+
+# ---- targets ----
+
+# The first record at an LSN or after it is the last one that is replayed.
+sub first_record
+{
+	my ($lsn) = @_;
+	my ($record) = dump_wal('--start', $lsn, '--limit', 1);
+
+	return record_lsn($record);
+}
+
+sub check_lsn
+{
+	my $lsn = $_[0][2];
+	my $last = first_record($lsn);
+	my @from = rand() < 0.5 ? "--backup=$first" : ();
+
+	check_target("LSN $lsn @from", sub { $_[0]{lsn} <= $last }, "--target-lsn=$lsn", @from);
+	return;
+}
+
+# The first end of any transaction after the moment is where recovery stops.
+sub check_time
+{
+	my $epoch = $_[0][3];
+	my $time = POSIX::strftime('%Y-%m-%d %H:%M:%S', gmtime int $epoch)
+	  . sprintf('.%06d', ($epoch - int $epoch) * 1e6);
+	my $stop = first { $_->{time} gt $time } @ends;
+
+	check_target("moment $time", sub { $_[0]{lsn} < $stop->{lsn} }, "--target-time=${time}Z");
+	return;
+}
+
+sub check_xid
+{
+	my ($transaction) = @_;
+	my ($xid, $lsn) = @$transaction{qw(xid lsn)};
+
+	if (rand() < 0.5)
+	{
+		check_target("transaction $xid", sub { $_[0]{lsn} <= $lsn }, "--target-xid=$xid");
+	}
+	else
+	{
+		check_target("before transaction $xid", sub { $_[0]{lsn} < $lsn }, "--target-xid=$xid", '--target-exclusive');
+	}
+	return;
+}
+
+sub check_point
+{
+	my ($point) = @_;
+
+	check_target("restore point $point", sub { $_[0]{lsn} < $points{$point} }, "--target-name=$point");
+	return;
+}
+
+# Those that come after the first backup, and before the last commit: only with one after it can recovery
+# tell that it has come to a moment.
+my @early = sort { $a->[3] <=> $b->[3] } @acknowledged;
+@early = grep { $_->[3] < $early[-1][3] - 1 } @early;
+my @transactions = grep { $_->{committed} && $everything->{ $_->{xid} } } @ends;
+my @names = sort grep { /^point \d+$/ } keys %points;
+
+cmp_ok(scalar @names, '>', 0, 'restore points are in the WAL');
+for (1 .. $targets)
+{
+	check_lsn($early[ rand @early ]);
+	check_time($early[ rand @early ]);
+	check_xid($transactions[ rand @transactions ]);
+	check_point($names[ rand @names ]);
 }
 
 $node->stop;

@@ -59,9 +59,6 @@ extern void pgb_archive_trouble_over(void);
  */
 extern void pgb_archive_store(const char *location, const PgbWalName *name);
 
-/* Has WAL been archived to this location, ever? */
-extern bool pgb_archive_has_been_at(const char *location);
-
 /* ---- scan.c ---- */
 
 /*

@@ -32,6 +32,7 @@
 #include "server/logical/export.h"
 #include "server/logical/plan.h"
 #include "server/logical/worker.h"
+#include "server/place.h"
 #include "server/program.h"
 #include "server/settings.h"
 #include "storage/ipc.h"
@@ -646,6 +647,7 @@ pgb_export_run(void *state)
 	end_transaction(export);
 
 	pgb_job_set_phase(export->job, PGB_PHASE_SYNCING);
+	pgb_place_remember(PGB_PLACE_BACKUPS, export->repository->store->location);
 	pgb_backup_commit(export->writer, export->manifest);
 }
 

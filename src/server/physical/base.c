@@ -25,6 +25,7 @@
 #include "server/physical/damage.h"
 #include "server/physical/relation_names.h"
 #include "server/physical/walk.h"
+#include "server/place.h"
 #include "server/worker_session.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -240,6 +241,7 @@ static void
 commit(PgbBaseBackup *base)
 {
 	pgb_job_set_phase(base->job, PGB_PHASE_SYNCING);
+	pgb_place_remember(PGB_PLACE_BACKUPS, base->repository->store->location);
 	pgb_backup_commit(base->writer, base->manifest);
 }
 
