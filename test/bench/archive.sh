@@ -1,86 +1,65 @@
 #
 # archive.sh
-#	  The WAL archive against cp, basic_archive, zstd and pgBackRest: how fast a backlog goes.
+#	  The WAL archive against cp, basic_archive, zstd and pgBackRest: how fast a backlog goes, and
+#	  how fast it comes back.
 #
-# How it measures:
 # - A cluster of its own makes full segments, most of them page images; they stay in pg_wal
 #   all the time.
 # - Before each measurement the archiver runs and has nothing to do.  Then every segment is marked as
 #   ready, the archiver gets a SIGHUP, and the time runs until none is ready any more.
-# - The variants take turns.  A ratio is the median of the ratios within a round.
-# - CPU time is that of the server with all its processes and the programs that it calls.
-# - Which of them are durable when they say so is in the table.
+# - "zstd -1, one process" is no archive: one call compresses all segments, with one thread and nothing durable.
+# - What is fetched is asked for as PostgreSQL does: a command for each segment, in order, which comes
+#   under another name first.  Nobody replays it meanwhile, so that fetching ahead gains little.
+# - How all of them are measured: lib.sh.
 #
-# Run by test/lib/session.sh.  Environment:
-#   PRIVATE            where everything is made
-#   ARCHIVE_SEGMENTS   default 128
-#   BENCH_ROUNDS       default 3
+# Also in the environment:
+#   ARCHIVE_SEGMENTS   default 128 times BENCH_SCALE
 #
 # test/bench/archive.sh
 #
 set -euo pipefail
+. test/bench/lib.sh
 
-segments=${ARCHIVE_SEGMENTS:-128}
-rounds=${BENCH_ROUNDS:-3}
-place=$PRIVATE/archive-bench
-data=$place/data
-wal=$data/pg_wal
-status=$wal/archive_status
-results=$place/results
-export PGHOST=$place PGPORT=5432 PGDATABASE=postgres
+segments=${ARCHIVE_SEGMENTS:-$(scaled 128)}
 
-# name | durable | archive_library | archive_command | pgbackup.archive_workers
-variants=(
-	"pgbackup, alone|yes|pgbackup||0"
-	"pgbackup, 1 worker|yes|pgbackup||1"
-	"cp|no||cp %p $place/out/%f|0"
-	"basic_archive|yes|basic_archive||0"
-	"zstd -1|no||zstd -1 -q %p -o $place/out/%f.zst|0"
-	"zstd -1, synced|yes||zstd -1 -q %p -o $place/out/%f.zst && sync $place/out/%f.zst $place/out|0")
-if command -v pgbackrest >/dev/null
+# archive_library, or archive_command; pgbackup.archive_workers is the number in the name
+ours=("pgbackup, alone" "pgbackup, 1 worker")
+durable1=("zstd -1 for each, synced")
+durable2=()
+others=("cp" "cp, synced" "basic_archive" "zstd -1 for each")
+if has_pgbackrest
 then
-	push="pgbackrest --config=$place/pgbackrest.conf --stanza=main archive-push %p"
-	variants+=(
-		"pgBackRest, sync|yes||$push|0"
-		"pgBackRest, async, 2 processes|yes||$push --archive-async --process-max=2|0")
+	durable1+=("pgBackRest, sync" "pgBackRest, async, 1 process")
+	durable2+=("pgBackRest, async, 2 processes")
 fi
+floor="zstd -1, one process"
 
-# ---- the server ----
-
-make_server()
+command_of()
 {
-	mkdir -p "$place/out"
-	initdb -D "$data" -N -A trust -U "$(id -un)" >/dev/null
-	cat >>"$data/postgresql.conf" <<-CONF
-		listen_addresses = ''
-		unix_socket_directories = '$place'
-		shared_preload_libraries = 'pgbackup'
-		pgbackup.repository = '$place/out/repository'
-		basic_archive.archive_directory = '$place/out'
-		archive_mode = on
-		wal_keep_size = 1TB
-		max_wal_size = 1TB
-		checkpoint_timeout = 1h
-		shared_buffers = 1GB
-		autovacuum = off
-		log_min_messages = log
-	CONF
-	pg_ctl -s -w -D "$data" -l "$place/log" start
-	trap 'pg_ctl -s -D "$data" -m immediate stop' EXIT
-	postmaster=$(head -1 "$data/postmaster.pid")
+	case $1 in
+		cp) echo "cp %p $out/%f" ;;
+		"cp, synced") echo "cp %p $out/%f && sync $out/%f $out" ;;
+		"zstd -1 for each") echo "zstd -1 -q %p -o $out/%f.zst" ;;
+		"zstd -1 for each, synced") echo "zstd -1 -q %p -o $out/%f.zst && sync $out/%f.zst $out" ;;
+		"pgBackRest, sync") pgbackrest_command ;;
+		"pgBackRest, async"*) pgbackrest_command --archive-async "--process-max=${1//[^0-9]/}" ;;
+	esac
 }
 
-query()
+library_of()
 {
-	psql -XAtq -v ON_ERROR_STOP=1 -c "$1"
+	case $1 in
+		pgbackup*) echo pgbackup ;;
+		basic_archive) echo basic_archive ;;
+	esac
 }
 
-count_ready()
+workers_of()
 {
-	local found=("$status"/*.ready)
-
-	[ -e "${found[0]}" ] && echo "${#found[@]}" || echo 0
+	[[ $1 == *worker ]] && echo "${1//[^0-9]/}" || echo 0
 }
+
+# ---- the segments ----
 
 # Each checkpoint makes the next changes write whole pages.
 make_segments()
@@ -94,157 +73,146 @@ make_segments()
 	query 'SELECT pg_switch_wal()' >/dev/null
 }
 
-# Keeps the first so many, and tells the server that nothing is to be done for the others.
+# Of those that there are, the first; the server is told that nothing is to be done for any of them.
 choose_segments()
 {
-	local name number=0
+	local name
 
-	list=()
-	for name in "$status"/????????????????????????.ready
+	for name in "$wal"/archive_status/*.ready
 	do
-		[ $((++number)) -le "$segments" ] && list+=("$(basename "$name" .ready)")
 		mv "$name" "${name%.ready}.done"
 	done
+	readarray -t list < <(kept_segments | head -n "$segments")
 }
 
-make_pgbackrest()
-{
-	command -v pgbackrest >/dev/null || return 0
-	mkdir -p "$place/spool"
-	cat >"$place/pgbackrest.conf" <<-CONF
-		[global]
-		repo1-path=$place/out/pgbackrest
-		compress-type=zst
-		compress-level=1
-		spool-path=$place/spool
-		lock-path=$place/spool
-		log-level-console=error
-		log-level-file=off
-		archive-push-queue-max=1TB
-		[main]
-		pg1-path=$data
-		pg1-socket-path=$place
-		pg1-port=5432
-		pg1-user=$(id -un)
-	CONF
-}
+# ---- archiving ----
 
-# ---- one measurement ----
-
-# In hundredths of a second: the postmaster's own, and what its children have used that have ended.
-server_cpu()
-{
-	local stat sum=0 process
-
-	for process in "$postmaster" $(pgrep -P "$postmaster")
-	do
-		read -r stat <"/proc/$process/stat" 2>/dev/null || continue
-		set -- ${stat##*) }
-		sum=$((sum + ${12} + ${13} + ${14} + ${15}))
-	done
-	echo "$sum"
-}
-
-archiver()
-{
-	query "SELECT pid FROM pg_stat_activity WHERE backend_type = 'archiver'"
-}
-
-# The archiver ends when its library changes, and comes back when the postmaster allows it.
 use_variant()
 {
-	local library=$1 command=$2 workers=$3
-
-	query "ALTER SYSTEM SET archive_library = '$library'"
-	query "ALTER SYSTEM SET archive_command = '$command'"
-	query "ALTER SYSTEM SET pgbackup.archive_workers = $workers"
-	pg_ctl -s -D "$data" reload
-	sleep 1
-	until [ -n "$(archiver)" ]
-	do
-		sleep 0.2
-	done
-	sleep 1
+	archive_by "$(library_of "$1")" "$(command_of "$1")" "$(workers_of "$1")"
 }
 
-measure()
+clear_out()
 {
-	local name=$1 library=$3 command=$4 workers=$5 segment begun ended cpu
+	[ ! -e "$out" ] || put_away "$out"
+	rm -rf "$data/pgbackup.archive" "$place/spool"
+	mkdir -p "$out"
+}
 
-	rm -rf "$place/out" "$data/pgbackup.archive" "$place/spool"
-	mkdir -p "$place/out" "$place/spool"
-	case $command in
-		pgbackrest*) pgbackrest --config="$place/pgbackrest.conf" --stanza=main --no-online stanza-create ;;
+archive()
+{
+	if [ "$1" = "$floor" ]
+	then
+		(cd "$wal" && zstd -1 -q --single-thread "${list[@]}" --output-dir-flat "$out")
+		return
+	fi
+	archive_again "${list[@]}"
+}
+
+archive_anew()
+{
+	clear_out
+	case $1 in
+		pgBackRest*) pgbackrest_configure "$out/pgbackrest" archive-push-queue-max=1TB ;;
 	esac
-	use_variant "$library" "$command" "$workers"
+	use_variant "$1"
 	query CHECKPOINT
-	sync
+	sync -f "$place"
+	measure archive "$1"
+	note 'stored MB' "$(megabytes_in "$out")"
+}
+
+# ---- fetching ----
+
+fetchers=("pgbackup wal-get" "pgbackup wal-get, not ahead")
+fetchers_others=("zstd -d")
+! has_pgbackrest || fetchers_others+=("pgBackRest archive-get" "pgBackRest archive-get, async")
+
+# Archives for them to read.
+make_archives()
+{
+	clear_out
+	use_variant "pgbackup, 1 worker"
+	archive "pgbackup, 1 worker"
+	archive "$floor"
+	has_pgbackrest || return 0
+	pgbackrest_configure "$out/pgbackrest" archive-get-queue-max=128MB
+	use_variant "pgBackRest, async, 2 processes"
+	archive "pgBackRest, async, 2 processes"
+}
+
+# fetch_segment variant segment path
+fetch_segment()
+{
+	case $1 in
+		"zstd -d") zstd -dq "$out/$2.zst" -o "$3" ;;
+		"pgbackup wal-get") pgbackup wal-get --repository "$out/repository" "$2" "$3" ;;
+		"pgbackup wal-get, not ahead")
+			pgbackup wal-get --ahead 0 --repository "$out/repository" "$2" "$3" ;;
+		"pgBackRest archive-get") pgbackrest_do archive-get "$2" "$3" ;;
+		"pgBackRest archive-get, async")
+			pgbackrest_do --archive-async --process-max=2 archive-get "$2" "$3" ;;
+	esac
+}
+
+fetch()
+{
+	local segment
 
 	for segment in "${list[@]}"
 	do
-		mv "$status/$segment.done" "$status/$segment.ready"
+		fetch_segment "$1" "$segment" "$got/RECOVERYXLOG"
+		mv "$got/RECOVERYXLOG" "$got/$segment"
 	done
-	cpu=$(server_cpu)
-	begun=$(date +%s%N)
-	kill -HUP "$(archiver)"
-	while [ -e "$status/${list[-1]}.ready" ] || [ "$(count_ready)" -gt 0 ]
-	do
-		sleep 0.005
-	done
-	ended=$(date +%s%N)
-	sleep 0.2
-	echo "$name|$(((ended - begun) / 1000))|$(($(server_cpu) - cpu))|$(du -sb --apparent-size "$place/out" | cut -f1)" >>"$results"
 }
 
-# ---- results ----
-
-show()
+fetch_anew()
 {
-	printf '\n%d segments of WAL; medians of %d rounds, and times as long as pgbackup alone\n\n' \
-		"${#list[@]}" "$rounds"
-	printf '%-32s %7s %-15s %7s %7s %7s %7s %8s %6s\n' '' 'wall s' '(min-max)' 'seg/s' 'MB/s' 'CPU s' 'MB' 'durable' 'ratio'
-	perl -F'\|' -lane '
-		BEGIN
-		{
-			$segments = shift;
-			sub median { my @s = sort { $a <=> $b } @_; return ($s[$#s / 2] + $s[@s / 2]) / 2 }
-			for (split /\n/, shift)
-			{
-				my ($name, $durable) = split /\|/;
-				push @names, $name;
-				$durable{$name} = $durable;
-			}
-		}
-		push @{ $wall{$F[0]} }, $F[1] / 1e6;
-		push @{ $cpu{$F[0]} }, $F[2] / 100;
-		push @{ $bytes{$F[0]} }, $F[3] / 1e6;
-		END
-		{
-			for my $name (@names)
-			{
-				my @wall = @{ $wall{$name} };
-				my @sorted = sort { $a <=> $b } @wall;
-				my $median = median(@wall);
-				printf "%-32s %7.2f %-15s %7.1f %7.0f %7.2f %7.1f %8s %6.2f\n", $name, $median,
-				  sprintf("(%.2f-%.2f)", $sorted[0], $sorted[-1]), $segments / $median,
-				  $segments * 16.777216 / $median, median(@{ $cpu{$name} }),
-				  median(@{ $bytes{$name} }), $durable{$name},
-				  median(map { $wall[$_] / $wall{ $names[0] }[$_] } 0 .. $#wall);
-			}
-		}' "${#list[@]}" "$(printf '%s\n' "${variants[@]}")" "$results"
+	local segment
+
+	mkdir -p "$got"
+	rm -rf "$place/spool"
+	mkdir "$place/spool"
+	sync -f "$place"
+	measure fetch "$1"
+	for segment in "${list[@]}"
+	do
+		cmp "$wal/$segment" "$got/$segment"
+	done
+	put_away "$got"
 }
 
-make_server
+# ---- all of it ----
+
+begin archive
+out=$place/out
+got=$place/got/pg_wal
+wal=$data/pg_wal
+mkdir "$place/got"
+cluster_make <<-CONF
+	pgbackup.repository = '$out/repository'
+	basic_archive.archive_directory = '$out'
+	archive_mode = on
+	wal_keep_size = 1TB
+	shared_buffers = 1GB
+	log_min_messages = log
+CONF
 make_segments
 choose_segments
-make_pgbackrest
-for round in $(seq "$rounds")
-do
-	for variant in "${variants[@]}"
-	do
-		IFS='|' read -r name durable library command workers <<<"$variant"
-		echo "round $round: $name" >&2
-		measure "$name" "$durable" "$library" "$command" "$workers"
-	done
-done
-show
+take_turns archive_anew "${ours[@]}" "${durable1[@]}" "${durable2[@]}" "${others[@]}" "$floor"
+show "archive, $segments segments" "pgbackup, alone" \
+	"${ours[@]}" "${durable1[@]}" "${durable2[@]}" "${others[@]}" "$floor"
+compare "archive, alone" 1 s "${ours[0]}" "${durable1[@]}"
+compare "archive, alone, and zstd -1 on one core" 1 s "${ours[0]}" "$floor"
+compare "archive, 1 worker" 1 s "${ours[1]}" "${durable1[@]}" "${durable2[@]}"
+compare "archive, 1 worker: twice as fast as alone" 0.5 s "${ours[1]}" "${ours[0]}"
+limit "archive: memory of a process" 64 'memory MB' "${ours[@]}"
+
+figures=$place/fetched
+make_archives
+take_turns fetch_anew "${fetchers[@]}" "${fetchers_others[@]}"
+show "fetch, $segments segments" "pgbackup wal-get" "${fetchers[@]}" "${fetchers_others[@]}"
+compare "wal-get" 1 s "${fetchers[0]}" "${fetchers_others[@]:1}"
+compare "wal-get, and zstd -d" 1 s "${fetchers[0]}" "zstd -d"
+limit "wal-get: memory of a process" 64 'memory MB' "${fetchers[0]}"
+finish

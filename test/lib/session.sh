@@ -39,9 +39,10 @@ case $1 in
 		cluster_stop
 		trap - EXIT
 		# each has a cluster of its own
-		for script in test/bench/*.sh
+		for script in base restore archive recover
 		do
-			bash "$script"
+			bash "test/bench/$script.sh"
 		done
+		perl -Itest/bench -MBenchFigures -e 'closing_table(@ARGV)' "$PRIVATE/verdicts"
 		;;
 esac
