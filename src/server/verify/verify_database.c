@@ -58,6 +58,7 @@ typedef struct Database
 	Relation   *relations;
 	uint64		bytes_done;
 	int			problems;
+	int			unchecked;		/* relations */
 	MemoryContext context;
 } Database;
 
@@ -331,7 +332,7 @@ take_failure(Database *database, const Relation *relation, const PgbScriptResult
 
 	if (is_damage(result->sqlstate) && !is_foreign)
 		report_relation(database, relation, result->message);
-	else
+	else if (++database->unchecked <= NAMED)
 		pgb_trial_unchecked(database->trial, "%s.%s in database %s could not be looked at here: %s",
 							relation->schema_name, relation->name, database->which->name,
 							result->message);
@@ -432,5 +433,8 @@ pgb_verify_database(PgbTrial *trial, const PgbVerifyDatabase *which, PgbVerifyTo
 	if (database.problems > NAMED)
 		pgb_trial_problem(trial, psprintf("database %s", which->name), PGB_FOUND_DAMAGED,
 						  "All in all it has %d problems.", database.problems);
+	if (database.unchecked > NAMED)
+		pgb_trial_unchecked(trial, "All in all %d relations of database %s could not be looked at here.",
+							database.unchecked, which->name);
 	convert_names(&database, before);
 }
