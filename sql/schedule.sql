@@ -92,7 +92,7 @@ CREATE ROLE regress_pgbackup_one;
 CREATE ROLE regress_pgbackup_two;
 CREATE ROLE regress_pgbackup_member IN ROLE regress_pgbackup_one;
 GRANT EXECUTE ON FUNCTION
-	pgbackup_schedule(text, text, text, text, text[], text[], text[], text[], text[], text, integer, integer, text, text, text, integer, boolean, boolean),
+	pgbackup_schedule(text, text, text, text, text[], text[], text[], text[], text[], text, integer, integer, text, text, text, integer, boolean, boolean, text, text),
 	pgbackup_unschedule(text)
 TO regress_pgbackup_one, regress_pgbackup_two;
 SET ROLE regress_pgbackup_none;

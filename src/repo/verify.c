@@ -115,6 +115,21 @@ attempt_alone(Check *check, const char *object, void (*function) (Check *check))
 
 /* ---- stored objects ---- */
 
+/* What is missing is told from what is damaged. */
+static void
+check_there(Check *check)
+{
+	PgbStore   *store = check->repository->store;
+	PgbStat		stat;
+
+	if (!store->ops->stat(store, pgb_backup_object(check->repository->system_identifier,
+												   check->manifest->id, check->file->name), &stat))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("file \"%s\" of backup \"%s\" is missing", check->file->name,
+						check->manifest->id)));
+}
+
 static void
 check_stored(Check *check)
 {
@@ -327,7 +342,8 @@ check_file(Check *check)
 
 	check->verify->objects++;
 	check->verify->bytes += file->stored_bytes;
-	if (!attempt_alone(check, file->name, check_stored))
+	if (!attempt_alone(check, file->name, check_there) ||
+		!attempt_alone(check, file->name, check_stored))
 		return;
 	if (!check->verify->contents || file->frames.count == 0 || is_pack(check->manifest, file))
 		return;

@@ -76,18 +76,23 @@ pgb_task_ops(PgbTask task)
 	return &tasks[task];
 }
 
-/* Those among which somebody can choose: "logical" or "full" */
+/* Those among which somebody can choose: "logical", "full" or "verify" */
 static char *
 list_kinds(bool to_be_scheduled)
 {
 	StringInfoData list;
+	const char *last = NULL;
 
 	initStringInfo(&list);
 	for (int i = 0; i < lengthof(tasks); i++)
 	{
-		if (to_be_scheduled ? tasks[i].is_scheduled : tasks[i].is_backup)
-			appendStringInfo(&list, "%s\"%s\"", list.len == 0 ? "" : " or ", tasks[i].name);
+		if (!(to_be_scheduled ? tasks[i].is_scheduled : tasks[i].is_backup))
+			continue;
+		if (last != NULL)
+			appendStringInfo(&list, "%s\"%s\"", list.len == 0 ? "" : ", ", last);
+		last = tasks[i].name;
 	}
+	appendStringInfo(&list, "%s\"%s\"", list.len == 0 ? "" : " or ", last);
 	return list.data;
 }
 

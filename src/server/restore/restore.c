@@ -120,6 +120,7 @@ introduce(PgbRestore *restore)
 	pgb_job_set_totals(restore->job, (uint64) restore->manifest->ntables,
 					   restore->manifest->raw_bytes);
 	pgb_job_set_restored(restore->job, restore->manifest->id,
+						 restore->request.is_trial ? "" :
 						 pgb_to_utf8(restore->request.new_database));
 	pgstat_report_activity(STATE_RUNNING, psprintf("restoring database \"%s\" from backup %s",
 												   restore->request.new_database,
@@ -174,7 +175,7 @@ pgb_restore_build(PgbRestore *restore)
 	prepare(restore);
 
 	pgb_job_set_phase(restore->job, PGB_PHASE_CREATING);
-	pgb_incomplete_drop_leftovers(restore);
+	pgb_incomplete_drop_leftovers();
 	pgb_restore_create_roles(restore);
 	pgb_restore_create_database(restore);
 

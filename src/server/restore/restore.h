@@ -151,8 +151,14 @@ extern char *pgb_incomplete_name(const char *name);
 extern void pgb_incomplete_mark(const PgbRestore *restore);
 extern void pgb_incomplete_unmark(const PgbRestore *restore);
 
-/* Drops what restores that a crash has ended have left. */
-extern void pgb_incomplete_drop_leftovers(PgbRestore *restore);
+/* Within the transaction that makes a role for a trial: it goes with that, however that ends. */
+extern void pgb_incomplete_mark_role(const char *name);
+
+/*
+ * Drops what restores that a crash has ended have left, and roles of trials: in a worker, and
+ * not in a transaction.  What cannot be dropped is named in the log.
+ */
+extern void pgb_incomplete_drop_leftovers(void);
 
 /* After a failure: drops the database, or marks it as kept.  Raises nothing. */
 extern void pgb_incomplete_abandon(PgbRestore *restore);

@@ -6,7 +6,8 @@
  * It is called <name>_pgbackup_incomplete, says in its comment what it is, and admits
  * superusers only.  The job holds a lock which tells others that it is alive: what
  * has the marks but not the lock was left by a crash, and the next restore drops
- * it.
+ * it, or the first pass over a database after the start of the server.  The same goes for
+ * roles that were made for a trial.
  *
  * src/server/restore/restore_incomplete.c
  *
@@ -19,6 +20,7 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_subscription.h"
 #include "commands/comment.h"
@@ -33,10 +35,12 @@
 #include "server/worker_session.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/acl.h"
 #include "utils/fmgroids.h"
 
 #define SUFFIX				"_pgbackup_incomplete"
 #define MARK				"pgbackup: incomplete restore"
+#define ROLE_MARK			"pgbackup: made for the verification of a backup"
 
 /*
  * The lock of a live restore is an advisory one, which the abort of a transaction does not
@@ -57,35 +61,41 @@ pgb_incomplete_name(const char *name)
 	return psprintf("%.*s%s", length, name, SUFFIX);
 }
 
-static void
-set_lock_tag(LOCKTAG *tag, Oid database)
+typedef enum Leftover
 {
-	SET_LOCKTAG_ADVISORY(*tag, database, 0, 0, LOCK_CLASS);
+	LEFT_DATABASE,
+	LEFT_ROLE
+} Leftover;
+
+static void
+set_lock_tag(LOCKTAG *tag, Leftover what, Oid oid)
+{
+	SET_LOCKTAG_ADVISORY(*tag, oid, what, 0, LOCK_CLASS);
 }
 
 /* For as long as this process lives, or until unlock; false: another one has it. */
 static bool
-lock_restore(Oid database)
+lock_restore(Leftover what, Oid oid)
 {
 	LOCKTAG		tag;
 
-	set_lock_tag(&tag, database);
+	set_lock_tag(&tag, what, oid);
 	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 static void
-unlock_restore(Oid database)
+unlock_restore(Leftover what, Oid oid)
 {
 	LOCKTAG		tag;
 
-	set_lock_tag(&tag, database);
+	set_lock_tag(&tag, what, oid);
 	LockRelease(&tag, ExclusiveLock, true);
 }
 
 void
 pgb_incomplete_mark(const PgbRestore *restore)
 {
-	if (!lock_restore(restore->database))
+	if (!lock_restore(LEFT_DATABASE, restore->database))
 		elog(ERROR, "somebody has locked database \"%s\"", restore->working_name);
 	CreateSharedComments(restore->database, DatabaseRelationId,
 						 psprintf(MARK " of backup %s as database \"%s\"",
@@ -96,7 +106,17 @@ void
 pgb_incomplete_unmark(const PgbRestore *restore)
 {
 	CreateSharedComments(restore->database, DatabaseRelationId, NULL);
-	unlock_restore(restore->database);
+	unlock_restore(LEFT_DATABASE, restore->database);
+}
+
+void
+pgb_incomplete_mark_role(const char *name)
+{
+	Oid			role = get_role_oid(name, false);
+
+	if (!lock_restore(LEFT_ROLE, role))
+		elog(ERROR, "somebody has locked role \"%s\"", name);
+	CreateSharedComments(role, AuthIdRelationId, ROLE_MARK);
 }
 
 /* ---- dropped ---- */
@@ -144,25 +164,43 @@ drop_database(Oid database, const char *name)
 	pgb_restore_execute((Node *) drop, true);
 }
 
+static void
+drop_role(const char *name)
+{
+	DropRoleStmt *drop = makeNode(DropRoleStmt);
+	RoleSpec   *role = makeNode(RoleSpec);
+
+	role->roletype = ROLESPEC_CSTRING;
+	role->rolename = unconstify(char *, name);
+	drop->roles = list_make1(role);
+	drop->missing_ok = true;
+	pgb_restore_execute((Node *) drop, true);
+}
+
 /* ---- what a crash has left ---- */
 
-/* The databases that have all marks; some may be those of restores that are alive. */
+/* What has all marks, of which some may be those of restores that are alive. */
+static const char *const marked_databases =
+	"SELECT oid, datname FROM pg_catalog.pg_database"
+	" WHERE pg_catalog.right(datname::pg_catalog.text, pg_catalog.length('" SUFFIX "'))"
+	" OPERATOR(pg_catalog.=) '" SUFFIX "'"
+	" AND datconnlimit OPERATOR(pg_catalog.=) 0"
+	" AND pg_catalog.starts_with(pg_catalog.shobj_description(oid, 'pg_database'), '" MARK "')";
+
+static const char *const marked_roles =
+	"SELECT oid, rolname FROM pg_catalog.pg_authid WHERE NOT rolcanlogin"
+	" AND pg_catalog.shobj_description(oid, 'pg_authid') OPERATOR(pg_catalog.=) '" ROLE_MARK "'";
+
 static List *
-marked_databases(List **names)
+find_marked(const char *query, List **names)
 {
-	static const char *const query =
-		"SELECT oid, datname FROM pg_catalog.pg_database"
-		" WHERE pg_catalog.right(datname::pg_catalog.text, pg_catalog.length('" SUFFIX "'))"
-		" OPERATOR(pg_catalog.=) '" SUFFIX "'"
-		" AND datconnlimit OPERATOR(pg_catalog.=) 0"
-		" AND pg_catalog.starts_with(pg_catalog.shobj_description(oid, 'pg_database'), '" MARK "')";
 	MemoryContext context = CurrentMemoryContext;
 	List	   *oids = NIL;
 
 	*names = NIL;
-	SPI_connect();
+	pgb_worker_begin();
 	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for databases of earlier restores");
+		elog(ERROR, "could not look for what earlier restores have left");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -175,25 +213,30 @@ marked_databases(List **names)
 		*names = lappend(*names, pstrdup(name));
 		MemoryContextSwitchTo(old);
 	}
-	SPI_finish();
+	pgb_worker_commit();
+	MemoryContextSwitchTo(context);
 	return oids;
 }
 
 /* One that cannot be dropped is in nobody's way. */
 static void
-drop_leftover(Oid oid, const char *name)
+drop_leftover(Leftover what, Oid oid, const char *name)
 {
 	MemoryContext context = CurrentMemoryContext;
 
-	if (!lock_restore(oid))
+	if ((what == LEFT_DATABASE && oid == MyDatabaseId) || !lock_restore(what, oid))
 		return;
 	PG_TRY();
 	{
 		StartTransactionCommand();
-		drop_database(oid, name);
+		if (what == LEFT_DATABASE)
+			drop_database(oid, name);
+		else
+			drop_role(name);
 		CommitTransactionCommand();
 		ereport(LOG,
-				(errmsg("dropped database \"%s\", which an earlier restore has left", name)));
+				(errmsg("dropped %s \"%s\", which an earlier restore has left",
+						what == LEFT_DATABASE ? "database" : "role", name)));
 	}
 	PG_CATCH();
 	{
@@ -201,26 +244,31 @@ drop_leftover(Oid oid, const char *name)
 
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 			ReThrowError(error);
-		pgb_worker_log(error, "dropping the database of an earlier restore");
+		pgb_worker_log(error, "dropping what an earlier restore has left");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
-	unlock_restore(oid);
+	unlock_restore(what, oid);
 }
 
-void
-pgb_incomplete_drop_leftovers(PgbRestore *restore)
+static void
+drop_marked(Leftover what, const char *query)
 {
-	List	   *oids;
 	List	   *names;
+	List	   *oids = find_marked(query, &names);
 	ListCell   *lc;
 	ListCell   *lc2;
 
-	pgb_restore_begin(restore);
-	oids = marked_databases(&names);
-	pgb_restore_commit(restore);
 	forboth(lc, oids, lc2, names)
-		drop_leftover(lfirst_oid(lc), lfirst(lc2));
+		drop_leftover(what, lfirst_oid(lc), lfirst(lc2));
+}
+
+/* The roles last: the databases have what they own. */
+void
+pgb_incomplete_drop_leftovers(void)
+{
+	drop_marked(LEFT_DATABASE, marked_databases);
+	drop_marked(LEFT_ROLE, marked_roles);
 }
 
 /* ---- after a failure ---- */

@@ -110,7 +110,7 @@ is_made_spec(const PgbRestore *restore, const RoleSpec *role)
 	return role != NULL && role->roletype == ROLESPEC_CSTRING && is_made(restore, role->rolename);
 }
 
-/* A role that somebody has dropped must not let anybody in again, were it for minutes. */
+/* A role that somebody has dropped must not let anybody in again, not for minutes either. */
 static void
 shut_out(AlterRoleStmt *alter)
 {
@@ -162,7 +162,11 @@ create_role(PgbRestore *restore, CreateRoleStmt *create)
 	if (error != NULL)
 		pgb_restore_remark(restore, "Role \"%s\" was not created: %s", create->role, error->message);
 	else
+	{
 		restore->made_roles = lappend(restore->made_roles, pstrdup(create->role));
+		if (restore->request.is_trial)
+			pgb_incomplete_mark_role(create->role);
+	}
 }
 
 /* GRANT role TO role: for the members that were made; nobody else becomes one. */
@@ -202,6 +206,20 @@ grant_privileges(PgbRestore *restore, GrantStmt *grant)
 			linitial_node(RoleSpec, grant->grantees)->rolename);
 }
 
+/* Of a trial the roles are there to own what they own, and go without leaving anything. */
+static void
+run_statement_of_trial(PgbRestore *restore, Node *statement)
+{
+	if (IsA(statement, CreateRoleStmt))
+		create_role(restore, (CreateRoleStmt *) statement);
+	else if (IsA(statement, AlterRoleStmt) &&
+			 is_made_spec(restore, ((AlterRoleStmt *) statement)->role))
+	{
+		shut_out((AlterRoleStmt *) statement);
+		run(restore, statement, "An attribute", ((AlterRoleStmt *) statement)->role->rolename);
+	}
+}
+
 /* What is of no known kind, or is of an existing role, does not happen. */
 static void
 run_statement(PgbRestore *restore, Node *statement)
@@ -212,8 +230,6 @@ run_statement(PgbRestore *restore, Node *statement)
 			create_role(restore, (CreateRoleStmt *) statement);
 			break;
 		case T_AlterRoleStmt:
-			if (restore->request.is_trial)
-				shut_out((AlterRoleStmt *) statement);
 			if (is_made_spec(restore, ((AlterRoleStmt *) statement)->role))
 				run(restore, statement, "An attribute", ((AlterRoleStmt *) statement)->role->rolename);
 			break;
@@ -249,7 +265,7 @@ remark_made(PgbRestore *restore)
 	StringInfoData names;
 	ListCell   *lc;
 
-	if (restore->made_roles == NIL)
+	if (restore->made_roles == NIL || restore->request.is_trial)
 		return;
 	initStringInfo(&names);
 	foreach(lc, restore->made_roles)
@@ -266,7 +282,10 @@ pgb_restore_create_roles(PgbRestore *restore)
 	foreach(lc, read_globals(restore))
 	{
 		CHECK_FOR_INTERRUPTS();
-		run_statement(restore, lfirst_node(RawStmt, lc)->stmt);
+		if (restore->request.is_trial)
+			run_statement_of_trial(restore, lfirst_node(RawStmt, lc)->stmt);
+		else
+			run_statement(restore, lfirst_node(RawStmt, lc)->stmt);
 	}
 	pgb_restore_commit(restore);
 	remark_made(restore);

@@ -22,6 +22,7 @@
 #include "server/encoding.h"
 #include "server/guc.h"
 #include "server/options.h"
+#include "server/restore/restore.h"
 #include "server/schedule/decide.h"
 #include "server/schedule/failure.h"
 #include "server/schedule/history.h"
@@ -498,9 +499,17 @@ find_schema(Pass *pass)
 	pgb_worker_commit();
 }
 
+/* Any pass does it: after the start of the server there is one in every database. */
+static void
+drop_leftovers(Pass *pass)
+{
+	pgb_incomplete_drop_leftovers();
+}
+
 static void
 pass_over_database(Pass *pass)
 {
+	(void) try_step(pass, drop_leftovers, "dropping what earlier restores have left");
 	find_schema(pass);
 	MemoryContextSwitchTo(pass->context);
 	if (pass->schema == NULL)

@@ -165,8 +165,25 @@ beyond_depth(PgbDepth depth)
 	return NULL;
 }
 
+/* Is one of them a damage, and not only a restore that has failed? */
+static bool
+has_damage(const PgbFindings *findings, int first)
+{
+	ListCell   *lc;
+
+	for_each_from(lc, findings->list, first)
+	{
+		const char *status = ((const PgbFinding *) lfirst(lc))->status;
+
+		if (strcmp(status, PGB_FOUND_DAMAGED) == 0 || strcmp(status, PGB_FOUND_MISSING) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
-close_backup(PgbVerification *v, int problems, const char *checked, const char *unchecked)
+close_backup(PgbVerification *v, const char *status, int problems, const char *checked,
+			 const char *unchecked)
 {
 	StringInfoData detail;
 
@@ -176,8 +193,7 @@ close_backup(PgbVerification *v, int problems, const char *checked, const char *
 	appendStringInfo(&detail, "Checked: %s", checked);
 	if (unchecked != NULL)
 		appendStringInfo(&detail, " Not checked: %s.", unchecked);
-	pgb_findings_add(v->findings, v->manifest->id, NULL,
-					 problems > 0 ? PGB_FOUND_DAMAGED : PGB_FOUND_OK, detail.data);
+	pgb_findings_add(v->findings, v->manifest->id, NULL, status, detail.data);
 }
 
 /* Nothing is restored of what is known to be damaged. */
@@ -185,8 +201,11 @@ static void
 verify_manifest(PgbVerification *v)
 {
 	int			before = v->findings->problems;
+	int			first = list_length(v->findings->list);
 	char	   *checked = check_stored(v);
 	const char *unchecked = beyond_depth(v->request->depth);
+	const char *status = PGB_FOUND_OK;
+	int			problems;
 
 	if (v->request->depth == PGB_DEPTH_RESTORE && v->findings->problems > before)
 		unchecked = "whether it can be restored, for it is damaged";
@@ -197,9 +216,15 @@ verify_manifest(PgbVerification *v)
 		if (restored != NULL)
 			checked = psprintf("%s %s", checked, restored);
 		else if (v->findings->problems == before)
+		{
 			unchecked = "whether it can be restored";
+			status = PGB_FOUND_UNCHECKED;
+		}
 	}
-	close_backup(v, v->findings->problems - before, checked, unchecked);
+	problems = v->findings->problems - before;
+	if (problems > 0)
+		status = has_damage(v->findings, first) ? PGB_FOUND_DAMAGED : PGB_FOUND_FAILED;
+	close_backup(v, status, problems, checked, unchecked);
 }
 
 static void

@@ -86,12 +86,13 @@ typedef struct PgbFindings
 {
 	MemoryContext context;		/* of them */
 	List	   *list;			/* of PgbFinding */
-	int			problems;		/* that are neither ok nor only not checked */
+	int			problems;		/* that are neither ok nor only not checked; of a backup as a whole
+								 * does not count */
 } PgbFindings;
 
 extern PgbFindings *pgb_findings_create(void);
 
-/* object is within a backup; NULL: it is the backup itself.  Texts in the database's encoding. */
+/* object is within a backup; NULL: it is the backup as a whole.  Texts in the database's encoding. */
 extern void pgb_findings_add(PgbFindings *findings, const char *backup, const char *object,
 							 const char *status, const char *detail);
 

@@ -127,7 +127,12 @@ take_database(void *arg, char letter, int number, char *text)
 	int			used = 0;
 
 	if (letter == PGB_SCRIPT_ERROR)
-		pgb_trial_problem(databases->trial, "pg_database", PGB_FOUND_DAMAGED, "%s", text);
+	{
+		PgbScriptResult result;
+
+		pgb_script_parse(letter, text, &result);
+		pgb_trial_problem(databases->trial, "pg_database", PGB_FOUND_DAMAGED, "%s", result.message);
+	}
 	else if (letter == ROW_DATABASE)
 	{
 		PgbVerifyDatabase *database = palloc0(sizeof(PgbVerifyDatabase));

@@ -47,8 +47,6 @@ add(PgbFindings *findings, const char *object, const char *status, const char *d
 	finding->status = pstrdup(status);
 	finding->detail = pstrdup(detail);
 	findings->list = lappend(findings->list, finding);
-	if (is_problem(finding))
-		findings->problems++;
 	MemoryContextSwitchTo(old);
 }
 
@@ -57,6 +55,10 @@ pgb_findings_add(PgbFindings *findings, const char *backup, const char *object,
 				 const char *status, const char *detail)
 {
 	add(findings, object == NULL ? backup : psprintf("%s/%s", backup, object), status, detail);
+
+	/* the row of the backup itself only sums up those before it */
+	if (object != NULL && is_problem(llast(findings->list)))
+		findings->problems++;
 }
 
 const PgbFinding *

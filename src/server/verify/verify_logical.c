@@ -261,5 +261,5 @@ pgb_verify_logical(PgbTrial *trial)
 	pgb_crew_stop(v->crew);
 	v->crew = NULL;
 	pgb_trial_unchecked(trial, "Values of sequences and contents of materialized views were restored and not compared.");
-	pgb_trial_unchecked(trial, "Settings, privileges and comment of the database itself, and logins and passwords of roles, were not restored.");
+	pgb_trial_unchecked(trial, "Settings, privileges and comment of the database itself, and logins, passwords and memberships of roles, were not restored.");
 }

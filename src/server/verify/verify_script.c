@@ -61,7 +61,7 @@ void
 pgb_script_add(PgbScript *script, int number, char kind, const char *statement)
 {
 	appendStringInfo(&script->text,
-					 "%s;\n\\if :ERROR\n\\qecho %s %c %d %c :LAST_ERROR_MESSAGE\n"
+					 "%s;\n\\if :ERROR\n\\qecho %s %c %d %c :SQLSTATE :LAST_ERROR_MESSAGE\n"
 					 "\\else\n\\qecho %s %c %d %c :ROW_COUNT\n\\endif\n",
 					 statement,
 					 script->token, PGB_SCRIPT_ERROR, number, kind,
@@ -113,6 +113,24 @@ pgb_script_start(PgbScript *script, const char *database)
 }
 
 /* ---- results ---- */
+
+void
+pgb_script_parse(char letter, const char *text, PgbScriptResult *result)
+{
+	unsigned long long rows = 0;
+	int			used = 0;
+	bool		is_right;
+
+	memset(result, 0, sizeof(*result));
+	if (letter == PGB_SCRIPT_ROWS)
+		is_right = sscanf(text, "%c %llu", &result->kind, &rows) == 2;
+	else
+		is_right = sscanf(text, "%c %5s %n", &result->kind, result->sqlstate, &used) == 2 && used > 0;
+	if (!is_right)
+		elog(ERROR, "psql gave an answer that cannot be read: \"%s\"", text);
+	result->rows = rows;
+	result->message = text + used;
+}
 
 /* "<token> R 12 C 100"; other lines are no results. */
 static void

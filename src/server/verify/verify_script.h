@@ -6,7 +6,7 @@
  * Each statement has a number and a kind, by which its result is known:
  *
  *	<token> R <number> <kind> <rows>			it has succeeded
- *	<token> E <number> <kind> <message>		it has failed
+ *	<token> E <number> <kind> <SQLSTATE> <message>	it has failed
  *	<token> <letter> <number> <text>			a row that the statement has made so itself
  *	<token> end
  *
@@ -40,6 +40,17 @@ typedef struct PgbScript
 	void		(*take) (void *arg, char letter, int number, char *text);
 	void	   *arg;
 } PgbScript;
+
+/* What follows the number of a line R or E. */
+typedef struct PgbScriptResult
+{
+	char		kind;
+	uint64		rows;			/* of R */
+	char		sqlstate[6];	/* of E ... */
+	const char *message;		/* ... in any bytes */
+} PgbScriptResult;
+
+extern void pgb_script_parse(char letter, const char *text, PgbScriptResult *result);
 
 /* Allocated in the current memory context. */
 extern PgbScript *pgb_script_create(PgbVerification *verification, const char *name,
