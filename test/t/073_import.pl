@@ -81,7 +81,7 @@ archive_all($node);
 is($node->safe_psql('postgres', 'SELECT state, gap_count FROM pgbackup_archive'), 'idle|0', 'the archive goes on without a gap');
 ok(!-e $home, 'and nobody makes the old place again');
 my $second = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
-like(ids($node), qr/^$logical $base $second$/, 'backups are made as before');
+is(ids($node), join(' ', sort $logical, $base, $second), 'backups are made as before');
 $node->safe_psql('postgres', 'UPDATE t SET s = upper(s)');
 my $later = table_hash($node, 'postgres', 't');
 archive_all($node);
@@ -99,7 +99,7 @@ $restored->append_conf('postgresql.auto.conf', 'port = ' . $restored->port . "\n
 $restored->start;
 $restored->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'recovery does not end';
 is(table_hash($restored, 'postgres', 't'), $later, 'with all that was archived');
-is(ids($restored), "$logical $base $second", 'it sees the backups of its former life');
+is(ids($restored), join(' ', sort $logical, $base, $second), 'it sees the backups of its former life');
 is($restored->safe_psql('postgres', q{SELECT count(*) FROM pgbackup_check() WHERE name = 'clusters'}), 0, 'which are its own');
 stages($restored, $logical, $rows, 'and stages from them');
 archive_all($restored);
@@ -138,7 +138,8 @@ is(read_file("$own/something"), 'new', 'nor what lies beside');
 
 system_or_bail('rm', '-r', $folder, $strange);
 $restored->psql('postgres', $expire, stdout => \$out, stderr => \$err);
-like($out, qr/^remove $base: .*\nkeep $base_2: /m, 'without them the rest goes');
+like($out, qr/^remove $base: /m, 'without them the rest goes');
+like($out, qr/^keep $base_2: /m, 'but the last');
 like($out, qr/^remove WAL: \d+ segments of WAL .* where base backup "$base_2" begins$/m, 'and so does the WAL');
 isnt(content_of("$own/wal"), $before{"$own/wal"}, 'from the archive, too');
 $restored->stop;
@@ -158,9 +159,9 @@ fails_like($anew, q{SELECT pgbackup_restore_table('public.t')}, qr/there is no l
 my @mine = map { $anew->safe_psql('postgres', 'SELECT pgbackup_run()') } 1, 2;
 push @mine, full_backup($anew);
 archive_all($anew);
-is(ids($anew), join(' ', @mine), 'its own backups are made beside');
+is(ids($anew), join(' ', sort @mine), 'its own backups are made beside');
 $anew->safe_psql('postgres', 'SELECT pgbackup_expire(false)');
-is(ids($anew), join(' ', @mine[ 1, 2 ]), 'and removed');
+is(ids($anew), join(' ', sort @mine[ 1, 2 ]), 'and removed');
 is(content_of($own), $kept, 'those of its predecessor are not touched');
 
 # as the hint says
