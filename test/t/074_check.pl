@@ -217,7 +217,7 @@ SKIP:
 # ---- other clusters ----
 
 system_or_bail('cp', '-r', $cluster, repository($node) . '/1234567');
-is(findings('clusters', hint => 1), qq{ok: The repository also holds cluster 1234567 with 1 backups, the last of them "$id". }
+is(findings('clusters', hint => 1), qq{ok: The repository also holds cluster 1234567 with 1 backup, the last of them "$id". }
 	  . 'To restore from it use the program: pgbackup restore, or pgbackup extract, with --cluster=1234567.', 'another cluster in the same repository');
 system_or_bail('rm', '-r', repository($node) . '/1234567');
 

@@ -50,8 +50,8 @@ report_cluster(PgbHealth *health, PgbStore *store, uint64 cluster)
 	if (count == 0)
 		return;
 	pgb_health_report(health, PGB_CHECK_OK,
-					  psprintf("The repository also holds cluster " UINT64_FORMAT " with %d backups, the last of them \"%s\".",
-							   cluster, count, ids[count - 1]),
+					  psprintf("The repository also holds cluster " UINT64_FORMAT " with %d backup%s, the last of them \"%s\".",
+							   cluster, count, count == 1 ? "" : "s", ids[count - 1]),
 					  psprintf("To restore from it use the program: pgbackup restore, or pgbackup extract, with --cluster=" UINT64_FORMAT ".",
 							   cluster));
 }
