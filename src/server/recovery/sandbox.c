@@ -116,6 +116,12 @@ pgb_sandbox_remove(PgbSandbox *sandbox)
 		destroy(sandbox->state);
 }
 
+void
+pgb_sandbox_attend(PgbSandbox *sandbox)
+{
+	pgb_sandbox_nap(sandbox->state);
+}
+
 /* ---- the order of things ---- */
 
 static PgbSandboxState *
