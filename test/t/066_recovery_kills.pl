@@ -6,7 +6,7 @@
 # process, no slot, no table.  test/long/066_recovery_kills.pl has all combinations of phase and victim,
 # and another recovery after each.
 #
-# Each phase has something that can be held: a data worker is stopped as soon as it is there, programs
+# Each phase has something that can be held: a data worker is stopped as soon as it is met, programs
 # wait for a file to go, and the name of the staged table is taken by another session.
 #
 # test/t/066_recovery_kills.pl
@@ -117,11 +117,32 @@ sub sandbox_postmaster
 	return (split /\n/, read_file($file))[0];
 }
 
-# A data worker that has begun to write, stopped before it has ended; 0 if there was none to be met.
+my ($run, $worker, $holder);
+
+# A session that is there already, and is asked without waiting for it.
+my ($question, $answer, $errors) = ('', '', '');
+my $watcher;
+
+sub is_laying_down
+{
+	my $deadline = time + 5;
+
+	($answer, $errors) = ('', '');
+	$question .= "SELECT phase FROM pgbackup_progress;\n\\echo asked\n";
+	until ($answer =~ /asked/)
+	{
+		$watcher->pump_nb;
+		usleep(1000);
+		# where the worker stands still it may be in the way
+		return 0 if time > $deadline;
+	}
+	return $answer =~ /laying down/;
+}
+
+# A data worker that has begun, stopped before it has ended; 0 if there was none to be met.
 sub stop_data_worker
 {
-	my ($run) = @_;
-
+	$watcher = IPC::Run::start([ $node->installed_command('psql'), '-XAtq', '-d', $node->connstr('postgres') ], '<', \$question, '>', \$answer, '2>', \$errors);
 	until (has_ended($run))
 	{
 		my @files = glob "$scratch/*/sandbox/base/*/*";
@@ -129,28 +150,21 @@ sub stop_data_worker
 		foreach my $pid (@files ? processes($node, qr/pgbackup data worker/) : ())
 		{
 			kill 'STOP', $pid;
-			return $pid if is_laying_down();
+			if (is_laying_down())
+			{
+				$watcher->kill_kill;
+				return $pid;
+			}
 			kill 'CONT', $pid;
+			# it may come out of what it was at
+			usleep(20_000);
 		}
 		usleep(1000);
 	}
+	$watcher->kill_kill;
+	finish_session($run);
 	return 0;
 }
-
-# Where it stands still it may be in others' way: then there is no answer.
-sub is_laying_down
-{
-	my $question = session($node, ['SELECT phase FROM pgbackup_progress']);
-	my $deadline = time + 3;
-
-	usleep(20_000) until has_ended($question) || time > $deadline;
-	my $met = has_ended($question);
-	kill 'CONT', processes($node, qr/pgbackup data worker/) unless $met;
-	my (undef, $phase) = finish_session($question);
-	return $met && $phase eq 'laying down';
-}
-
-my ($run, $worker, $holder);
 
 sub begin_restore
 {
@@ -173,10 +187,9 @@ my %phases = (
 	'laying down' => sub {
 		do
 		{
-			finish_session($run) if $run;
 			sql(q{SET client_min_messages = error; DROP TABLE IF EXISTS pgbackup_recovery.held});
 			begin_restore();
-			$worker = stop_data_worker($run);
+			$worker = stop_data_worker();
 		} until $worker;
 	},
 	'replaying' => sub { hold_at_program('pgbackup'); },
