@@ -241,7 +241,8 @@ sub truth_function
 				WHERE c.relkind IN ('r', 'p') AND c.relname LIKE 't%' AND n.nspname IN ('public', 'archive', 'Strange "Schema"')
 				ORDER BY 2
 			LOOP
-				IF hash = 'u' THEN
+				-- with one of its partitions all of it
+				IF hash = 'u' OR EXISTS (SELECT FROM pg_partition_tree(truth.oid) p JOIN pg_class c ON c.oid = p.relid WHERE c.relpersistence = 'u') THEN
 					hash := 'unlogged';
 				ELSIF EXISTS (SELECT FROM pg_locks l WHERE l.relation = truth.oid AND l.mode = 'AccessExclusiveLock') THEN
 					hash := NULL;

@@ -278,7 +278,7 @@ sub has_ended
 {
 	my ($session) = @_;
 
-	$session->{run}->pump_nb;
+	$session->{run}->pump_nb if $session->{run}->pumpable;
 	return !$session->{run}->pumpable;
 }
 

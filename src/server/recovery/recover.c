@@ -20,29 +20,30 @@
 #include "server/program.h"
 #include "server/recovery/recover_work.h"
 #include "server/settings.h"
-#include "storage/latch.h"
 
 /* Which tables are wanted is guessed once, and then known: names change no more after that. */
 #define MAX_SANDBOXES	3
 
-#define NAP_MS			200
+/* So often a sandbox is looked at when a program that is connected to it has failed. */
+#define BLAME_NAPS		10
+
+/* A program whose server goes fails before the server itself has ended; who has failed is told. */
+static void
+blame_sandbox(PgbRecover *recover)
+{
+	for (int i = 0; i < BLAME_NAPS; i++)
+		pgb_sandbox_attend(recover->sandbox);
+}
 
 void
 pgb_recover_wait(PgbRecover *recover, PgbSubprocess *program, const char *name)
 {
 	recover->program = program;
 	while (!pgb_subprocess_ended(program))
-	{
-		pgsocket	socket = pgb_subprocess_socket(program);
-
-		(void) WaitLatchOrSocket(MyLatch,
-								 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH |
-								 (socket != PGINVALID_SOCKET ? WL_SOCKET_READABLE : 0),
-								 socket, NAP_MS, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+		pgb_sandbox_attend(recover->sandbox);
 	recover->program = NULL;
+	if (!pgb_subprocess_succeeded(program))
+		blame_sandbox(recover);
 	pgb_program_check(program, name);
 }
 

@@ -78,7 +78,7 @@ typedef struct PgbRecover
 	PgbManifest *manifest;
 } PgbRecover;
 
-/* Waits for the program that runs beside; raises what it failed with, calling it by this name. */
+/* Waits for a client of the sandbox; raises what either of the two failed with, calling the client by this name. */
 extern void pgb_recover_wait(PgbRecover *recover, PgbSubprocess *program, const char *name);
 
 /* ---- recover_route.c ---- */

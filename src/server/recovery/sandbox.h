@@ -90,8 +90,11 @@ extern PgbSandboxEstimate pgb_sandbox_estimate(const PgbSandboxRequest *request)
  */
 extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
 
-/* Waits a moment, with interrupts; raises when it has ended, or grows too large. */
-extern void pgb_sandbox_nap(PgbSandbox *sandbox);
+/*
+ * For who works with it: sleeps a moment, with interrupts.  Raises what it has ended with, and
+ * ERRCODE_DISK_FULL when its file system becomes full.
+ */
+extern void pgb_sandbox_attend(PgbSandbox *sandbox);
 
 /* Stops and removes it.  Raises nothing; more than once or NULL is fine. */
 extern void pgb_sandbox_remove(PgbSandbox *sandbox);

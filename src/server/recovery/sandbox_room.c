@@ -183,9 +183,35 @@ pgb_sandbox_trim_wal(const PgbSandboxState *state)
 	}
 }
 
+/* As rmtree() does, but says nothing of what others still write. */
+static void
+remove_tree(const char *path, int depth)
+{
+	DIR		   *directory = depth > MAX_DEPTH ? NULL : opendir(path);
+	struct dirent *entry;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+	{
+		char		name[MAXPGPATH];
+		struct stat st;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			snprintf(name, sizeof(name), "%s/%s", path, entry->d_name) >= sizeof(name) ||
+			lstat(name, &st) != 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			remove_tree(name, depth + 1);
+		else
+			(void) unlink(name);
+	}
+	if (directory != NULL)
+		closedir(directory);
+	(void) rmdir(path);
+}
+
 /*
- * A process of it that was not seen to end may still write: then again.  What cannot be removed
- * is named in the log, and left to the next start.
+ * A process of it that was not seen to end may still write (one that fetches WAL ahead ends when its
+ * folder is gone): then again.  What cannot be removed is left to the next start.
  */
 void
 pgb_sandbox_erase(const char *path)
@@ -196,6 +222,11 @@ pgb_sandbox_erase(const char *path)
 	{
 		if (i > 0)
 			pg_usleep(ERASE_NAP);
-		(void) rmtree(path, true);
+		remove_tree(path, 0);
 	}
+	if (lstat(path, &st) == 0)
+		ereport(WARNING,
+				(errcode_for_file_access(),
+				 errmsg("could not remove directory \"%s\"", path),
+				 errhint("The next start of the server removes it.")));
 }

@@ -164,7 +164,7 @@ check_server(PgbSandboxState *state)
 }
 
 void
-pgb_sandbox_nap(PgbSandbox *sandbox)
+pgb_sandbox_attend(PgbSandbox *sandbox)
 {
 	PgbSandboxState *state = sandbox->state;
 
@@ -198,7 +198,7 @@ pgb_sandbox_server_wait(PgbSandboxState *state)
 	{
 		MemoryContext old;
 
-		pgb_sandbox_nap(state->sandbox);
+		pgb_sandbox_attend(state->sandbox);
 		show_progress(state);
 		old = MemoryContextSwitchTo(scratch);
 		pgb_sandbox_trim_wal(state);

@@ -1,11 +1,11 @@
 #
-# 065_no_filter.pl
+# 069_no_filter.pl
 #	  Recovery of a table where the redo filter cannot be loaded: everything is replayed, or, where that
 #	  would lead into the directories of the live server, it is refused.
 #
 # Without checksums the pages of a file that is not there could not be replayed.
 #
-# test/t/065_no_filter.pl
+# test/t/069_no_filter.pl
 #
 use strict;
 use warnings;
