@@ -145,11 +145,17 @@ verify_wanted(const CliOptions *options, const char *wanted)
 		for (int i = 0; i < count; i++)
 		{
 			bool		is_latest = i == count - 1;
+			struct PgbLock *lock;
 
 			if (wanted != NULL && strcmp(wanted, entries[i].id) != 0 &&
 				!(is_latest && strcmp(wanted, PGB_LATEST) == 0))
 				continue;
+			/* what has been removed since it was listed is not missing */
+			lock = pgb_catalog_hold(*repository, entries[i].id);
+			if (lock == NULL)
+				continue;
 			*end = verify_entry(*repository, &entries[i]);
+			(*repository)->store->ops->unlock(lock);
 			if (!options->json)
 				print_result(*end);
 			end = &(*end)->next;
