@@ -230,8 +230,7 @@ sub try_fault
 	if ($name eq 'archive call' && !$succeeded)
 	{
 		$node->stop('immediate', fail_ok => 1);
-		$node->{_pid} = undef if !-e $node->data_dir . '/postmaster.pid';
-		start_faulty($node) unless try_sql('SELECT 1');
+		start_faulty($node);
 	}
 	settle();
 	wait_archived($node);
