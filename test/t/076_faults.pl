@@ -211,7 +211,8 @@ sub goes_on
 	my ($succeeded, $error) = $work{$name}->()->();
 
 	return "$name does not succeed afterwards: $error" unless $succeeded;
-	($succeeded, $error) = $work{'logical backup'}->()->();
+	# the others have begun a backup, which removes what it finds
+	($succeeded, $error) = $work{'logical backup'}->()->() if $name =~ /archive|pin/;
 	return "no backup afterwards: $error" unless $succeeded;
 	my @half = grep { my $folder = $_; !grep { $_ eq $folder } complete_folders($node) } folders($node);
 	return @half ? "halves are left: @half" : '';
