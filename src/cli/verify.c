@@ -137,9 +137,16 @@ verify_wanted(const CliOptions *options, const char *wanted)
 
 		for (int i = 0; i < cluster->count; i++)
 		{
+			struct PgbLock *lock;
+
 			if (wanted != NULL && only != &cluster->entries[i])
 				continue;
+			/* what has been removed since it was listed is not missing */
+			lock = pgb_catalog_hold(cluster->repository, cluster->entries[i].id);
+			if (lock == NULL)
+				continue;
 			*end = verify_entry(cluster->repository, &cluster->entries[i]);
+			cluster->repository->store->ops->unlock(lock);
 			if (!options->json)
 				print_result(*end);
 			end = &(*end)->next;

@@ -103,7 +103,7 @@ bool
 pgb_backup_is_used(PgbRepository *repository, const char *id)
 {
 	PgbStore   *store = repository->store;
-	struct PgbLock *lock = store->ops->lock(store, object_of(repository, id, PGB_MANIFEST_NAME), false);
+	struct PgbLock *lock = store->ops->seize(store, object_of(repository, id, PGB_MANIFEST_NAME));
 
 	if (lock == NULL)
 		return true;
@@ -117,12 +117,8 @@ pgb_backup_remove(PgbRepository *repository, const char *id)
 	PgbStore   *store = repository->store;
 	char	   *manifest = object_of(repository, id, PGB_MANIFEST_NAME);
 	char	   *folder = pgb_backup_folder(repository->system_identifier, id);
-	struct PgbLock *lock;
-	PgbStat		stat;
+	struct PgbLock *lock = store->ops->seize(store, manifest);
 
-	if (!store->ops->stat(store, manifest, &stat))
-		return false;
-	lock = store->ops->lock(store, manifest, false);
 	if (lock == NULL)
 		return false;
 	store->ops->remove(store, manifest);

@@ -8,9 +8,10 @@
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
+#include "repo/proof.h"
 #include "repo/repository.h"
 
-#include "repo/proof.h"
+#define HOLD_POLL_USEC	(10 * 1000)
 
 /* ---- one manifest ---- */
 
@@ -167,19 +168,23 @@ count_names(char **names)
 	return count;
 }
 
+/* What is removed while we look at it is not damaged, but gone. */
 static PgbCatalogEntry *
 read_entries(PgbRepository *repository, char **ids, int *count)
 {
-	PgbCatalogEntry *entries;
+	PgbCatalogEntry *entries = palloc((count_names(ids) + 1) * sizeof(PgbCatalogEntry));
 
-	*count = count_names(ids);
-	entries = palloc(*count * sizeof(PgbCatalogEntry));
-	for (int i = 0; i < *count; i++)
+	*count = 0;
+	for (; *ids != NULL; ids++)
 	{
+		PgbCatalogEntry *entry = &entries[*count];
+
 		CHECK_FOR_INTERRUPTS();
-		read_entry(repository, ids[i], &entries[i]);
-		if (entries[i].manifest != NULL)
-			entries[i].proven_at = pgb_proof_time(repository, ids[i]);
+		read_entry(repository, *ids, entry);
+		if (entry->manifest != NULL)
+			entry->proven_at = pgb_proof_time(repository, *ids);
+		if (entry->manifest != NULL || has_manifest(repository, *ids))
+			(*count)++;
 	}
 	return entries;
 }
@@ -249,13 +254,22 @@ is_wanted(const PgbManifest *manifest, const char *database)
 		(manifest->database != NULL && strcmp(manifest->database, database) == 0);
 }
 
-/* From here on nobody removes it; false if somebody is just doing that. */
-static bool
-hold(PgbRepository *repository, const char *id)
+/*
+ * Who looks whether it is used, and who is about to remove it, has the lock for a moment.
+ */
+struct PgbLock *
+pgb_catalog_hold(PgbRepository *repository, const char *id)
 {
-	return repository->store->ops->share(repository->store,
-										 pgb_backup_object(repository->system_identifier, id,
-														   PGB_MANIFEST_NAME)) != NULL;
+	PgbStore   *store = repository->store;
+	char	   *manifest = pgb_backup_object(repository->system_identifier, id, PGB_MANIFEST_NAME);
+	struct PgbLock *lock;
+
+	while ((lock = store->ops->share(store, manifest)) == NULL && has_manifest(repository, id))
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(HOLD_POLL_USEC);
+	}
+	return lock;
 }
 
 static PgbManifest *
@@ -272,7 +286,7 @@ get_latest(PgbRepository *repository, PgbKind kind, const char *database)
 			continue;
 		read_entry(repository, ids[i], &entry);
 		if (entry.manifest != NULL && is_wanted(entry.manifest, database) &&
-			hold(repository, ids[i]))
+			pgb_catalog_hold(repository, ids[i]) != NULL)
 			return entry.manifest;
 	}
 	return NULL;
@@ -303,7 +317,7 @@ pgb_catalog_get(PgbRepository *repository, const char *backup, PgbKind kind,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("backup \"%s\" is not a %sbackup", backup, kind_name),
 				 errhint("pgbackup_list() shows the kind of each backup.")));
-	if (!hold(repository, backup))
+	if (pgb_catalog_hold(repository, backup) == NULL)
 		no_such_backup(repository, psprintf("backup \"%s\" has just been removed", backup));
 	return read_manifest(repository, backup);
 }

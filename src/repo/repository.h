@@ -82,6 +82,12 @@ extern char **pgb_catalog_strangers(PgbRepository *repository);
 extern PgbManifest *pgb_catalog_get(PgbRepository *repository, const char *backup,
 									PgbKind kind, const char *database);
 
+/*
+ * From here on nobody removes it, until the lock is given to unlock of the store, or its memory goes.
+ * NULL if it is not there (any more).
+ */
+extern struct PgbLock *pgb_catalog_hold(PgbRepository *repository, const char *id);
+
 /* ---- keeping and removing ---- */
 
 #define PGB_PINNED_FOREVER	PG_INT64_MAX

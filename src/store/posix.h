@@ -47,9 +47,10 @@ extern void pgb_posix_remove_tree(const char *path, int elevel);
 
 /* ---- posix_lock.c ---- */
 
-/* As lock, unlock and share of PgbStoreOps.  The path is kept. */
+/* As lock, unlock, seize and share of PgbStoreOps.  The path is kept. */
 extern struct PgbLock *pgb_posix_lock(char *path, bool wait);
 extern void pgb_posix_unlock(struct PgbLock *lock);
+extern struct PgbLock *pgb_posix_seize(char *path);
 extern struct PgbLock *pgb_posix_share(char *path);
 
 #endif							/* PGB_POSIX_H */

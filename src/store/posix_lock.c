@@ -113,16 +113,30 @@ pgb_posix_unlock(PgbLock *lock)
 	release_lock(lock);
 }
 
-PgbLock *
-pgb_posix_share(char *path)
+static PgbLock *
+lock_existing(char *path, int flags, int mode)
 {
 	PgbLock    *lock = make_lock(path);
 
-	lock->fd = pgb_open(path, O_RDONLY, 0);
+	/* Not to wait for a writer, should it be a FIFO. */
+	lock->fd = pgb_open(path, flags | O_NONBLOCK, 0);
 	if (lock->fd < 0 && errno != ENOENT)
 		pgb_posix_report(ERROR, "open", path);
-	if (lock->fd >= 0 && try_lock(lock, LOCK_SH) && is_current(lock))
+	if (lock->fd >= 0 && try_lock(lock, mode) && is_current(lock))
 		return lock;
 	release_lock(lock);
 	return NULL;
+}
+
+/* NFS wants it open for writing. */
+PgbLock *
+pgb_posix_seize(char *path)
+{
+	return lock_existing(path, O_RDWR, LOCK_EX);
+}
+
+PgbLock *
+pgb_posix_share(char *path)
+{
+	return lock_existing(path, O_RDONLY, LOCK_SH);
 }

@@ -105,8 +105,13 @@ typedef struct PgbStoreOps
 	void		(*unlock) (struct PgbLock *lock);
 
 	/*
-	 * The same for many at a time: keeps others from locking an object that is there, and writes
-	 * nothing.  NULL when one of them has it locked, or when it is not there.
+	 * The same, without waiting, of an object that is there: NULL also when it is not, and it is
+	 * not made.
+	 */
+	struct PgbLock *(*seize) (PgbStore *store, const char *name);
+
+	/*
+	 * As seize, for many at a time: keeps others from locking the object, and writes nothing.
 	 */
 	struct PgbLock *(*share) (PgbStore *store, const char *name);
 

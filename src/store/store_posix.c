@@ -418,6 +418,12 @@ posix_lock(PgbStore *store, const char *name, bool wait)
 }
 
 static struct PgbLock *
+posix_seize(PgbStore *store, const char *name)
+{
+	return pgb_posix_seize(object_path(store, name));
+}
+
+static struct PgbLock *
 posix_share(PgbStore *store, const char *name)
 {
 	return pgb_posix_share(object_path(store, name));
@@ -451,6 +457,7 @@ static const PgbStoreOps posix_ops = {
 	.discard = posix_discard,
 	.lock = posix_lock,
 	.unlock = pgb_posix_unlock,
+	.seize = posix_seize,
 	.share = posix_share,
 	.local_path = posix_local_path,
 };

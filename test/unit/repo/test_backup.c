@@ -230,6 +230,42 @@ test_dead_runs(void)
 	ok(access(path_of("7412345678901234567/backups/notes"), F_OK) == 0, "what is no backup stays");
 }
 
+/* Who looks whether a backup is used has its manifest for a moment: that does not make an older one the latest. */
+static void
+test_used(void)
+{
+	char	   *manifest;
+	PgbManifest *m;
+	pid_t		pid;
+
+	fresh_repository();
+	sample_backup(repository, "shop");
+	m = sample_backup(repository, "shop");
+	ok(!pgb_backup_is_used(repository, m->id), "nobody reads it");
+	ok(pgb_backup_is_used(repository, "20000101-000000L") && !exists("20000101-000000L", "."),
+	   "one that is not there is not made by looking at it");
+	mkdir(backup_path("20000101-000000L", ""), 0700);
+	pgb_backup_is_used(repository, "20000101-000000L");
+	ok(!exists("20000101-000000L", "manifest.json"), "nor is one that is half removed");
+
+	manifest = pgb_backup_object(repository->system_identifier, m->id, PGB_MANIFEST_NAME);
+	if (pipe(ready) != 0)
+		exit(1);
+	pid = fork();
+	if (pid == 0)
+	{
+		if (repository->store->ops->seize(repository->store, manifest) == NULL ||
+			write(ready[1], "x", 1) != 1)
+			_exit(1);
+		usleep(300 * 1000);
+		_exit(0);
+	}
+	if (read(ready[0], manifest, 1) != 1)
+		exit(1);
+	is_str(pgb_catalog_get(repository, PGB_LATEST, PGB_LOGICAL, NULL)->id, m->id, "the latest is waited for");
+	waitpid(pid, NULL, 0);
+}
+
 /* A complete backup whose lock could not be removed is complete. */
 static void
 test_stale_lock(void)
@@ -398,6 +434,7 @@ main(void)
 	test_abort();
 	test_dead_runs();
 	test_stale_lock();
+	test_used();
 	test_many_at_once();
 	test_read();
 	test_damage();

@@ -371,6 +371,16 @@ test_locks(void)
 	ok(lock != NULL, "after unlock it is free");
 	store->ops->unlock(lock);
 
+	ok(store->ops->seize(store, "absent") == NULL && store->ops->share(store, "absent") == NULL,
+	   "what is not there cannot be seized");
+	ok(!exists("absent"), "and is not made");
+	lock = store->ops->seize(store, "lock");
+	ok(lock != NULL && store->ops->share(store, "lock") == NULL, "what is seized is not shared");
+	store->ops->unlock(lock);
+	lock = store->ops->share(store, "lock");
+	ok(lock != NULL && store->ops->seize(store, "lock") == NULL, "nor the other way round");
+	store->ops->unlock(lock);
+
 	ok(store->ops->lock(store, "none/lock", false) == NULL, "there is none in an absent folder");
 	raises(ERRCODE_UNDEFINED_FILE, "for which it makes no sense to wait", store->ops->lock(store, "none/lock", true));
 
