@@ -11,6 +11,7 @@ use warnings;
 
 use IPC::Run;
 use PgBackupBase;
+use PgBackupSchedule;
 use PgBackupTest;
 use PgBackupTrouble;
 use POSIX qw(mkfifo);
@@ -199,7 +200,43 @@ leaves_no_base($node, $id, 'cancelled');
 is($node->safe_psql('postgres', "SELECT status FROM pgbackup_runs WHERE backup = '$id'"), 'cancelled',
 	'its row says so');
 
+# ---- the checkpoint ----
+
+# What the server's log says of the checkpoint with which a backup begins that is made with this setting.
+sub checkpoint_of
+{
+	my ($setting) = @_;
+
+	# what is to be written then is little: a spread one takes 0.1 s for each block
+	$node->safe_psql('postgres', "ALTER SYSTEM SET pgbackup.checkpoint = '$setting'");
+	$node->reload;
+	$node->poll_query_until('postgres', 'SHOW pgbackup.checkpoint', $setting) or die;
+	$node->safe_psql('postgres', 'CHECKPOINT');
+
+	my $from = -s $node->logfile;
+	my $backup = $node->safe_psql('postgres', "SELECT pgbackup_run('full')");
+	my @starts = slurp_file($node->logfile, $from) =~ /LOG:  checkpoint starting: (.*)/g;
+	my $lsn = $node->safe_psql('postgres', "SELECT start_lsn FROM pgbackup_list() WHERE id = '$backup'");
+
+	is($node->safe_psql('postgres', "SELECT redo_lsn >= '$lsn' FROM pg_control_checkpoint()"), 't',
+		"$setting: the backup begins with a checkpoint");
+	# not one that only was due
+	return (grep { /force/ } @starts)[0] // '';
+}
+
+unlike(checkpoint_of('spread'), qr/immediate|fast|^$/, 'spread: it takes its time');
+like(checkpoint_of('fast'), qr/^(immediate|fast)\b/, 'fast: it is done at once');
+
 # ---- schedules ----
+
+schedule($node, 'postgres', "'rare', '30 2 1 $far_month *', kind => 'full', label => 'by schedule'");
+make_due($node, 'postgres', 'rare');
+is(wait_for_runs($node, 'postgres', 'rare', 1), 'succeeded 1 0', 'the scheduler makes a base backup');
+$id = run_column($node, 'postgres', 'rare', 'backup');
+is(run_column($node, 'postgres', 'rare', 'kind, due_at <= started_at, finished_at >= started_at'), 'full|t|t',
+	'its row says so');
+is($node->safe_psql('postgres', "SELECT kind, status, label FROM pgbackup_list() WHERE id = '$id'"),
+	'full|complete|by schedule', 'and it is listed');
 
 is($node->safe_psql('postgres', q{SELECT pgbackup_schedule('weekly', '@weekly', kind => 'full') IS NOT NULL}), 't',
 	'a schedule can make base backups');
