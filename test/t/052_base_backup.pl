@@ -11,6 +11,7 @@ use warnings;
 
 use IPC::Run;
 use PgBackupBase;
+use PgBackupRestore qw(restore);
 use PgBackupSchedule;
 use PgBackupTest;
 use PgBackupTrouble;
@@ -50,6 +51,12 @@ $node->safe_psql('shop', 'CREATE TABLE goods AS SELECT generate_series(1, 5000) 
 cmp_ok($node->safe_psql('postgres', q{SELECT pg_relation_size('large')}), '>', 33 * 1024 * 1024,
 	'a table is cut into pieces');
 
+# as initdb --waldir makes it
+$node->stop;
+rename "$data/pg_wal", $node->basedir . '/wal' or die;
+symlink $node->basedir . '/wal', "$data/pg_wal" or die;
+$node->start;
+
 # what only odd people have in a data directory
 my $odd = "odd \xFF\"name\"\n%41\\";
 mkdir "$data/empty" or die;
@@ -62,6 +69,7 @@ write_file("$data/postgresql.auto.conf.tmp", 'x');
 write_file("$data/pg_stat_tmp/x", 'x');
 write_file("$data/global/pg_internal.init.4711", 'x');
 symlink "$data/zeros", "$data/link" or die;
+symlink $node->basedir, "$data/link to a directory" or die;
 mkfifo("$data/fifo", 0600) or die;
 chmod 0640, "$data/nothing";
 
@@ -109,7 +117,25 @@ my $changed_shop = $node->safe_psql('shop',
 is(join(' ', @different), '', 'with the same content');
 is(sprintf('%o', (stat "$ours/nothing")[2] & 07777), '640', 'and the same mode');
 is($got->{$odd}, 'file odd content', 'odd names are no trouble');
+ok(-d "$ours/pg_wal" && !-l "$ours/pg_wal", 'a pg_wal that is a link becomes a directory');
 cmp_ok(-s (glob(backup_folder($node, $id) . '/pack-0001.zst'))[0], '<', 30_000_000, 'packs are compressed');
+
+# ---- the program restores it ----
+
+{
+	my $directory = $node->basedir . '/by program';
+	my ($status, $out, $err) = restore($node, $directory, '--backup', $id, '--target-immediate',
+		'--tablespace-mapping', "$tablespace=$directory-tablespace");
+
+	is($status, 0, 'a data directory with odd names and links is restored') or diag($err);
+	command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup accepts it');
+	is(read_file("$directory/$odd"), 'odd content', 'odd names are what they were');
+	is(-s "$directory/zeros", 3_000_000, 'holes are as long as they were');
+	ok(-d "$directory/pg_wal" && !-l "$directory/pg_wal" && !-e "$directory/link" && !-l "$directory/link",
+		'nothing is a link');
+	is((stat "$directory-tablespace")[2] & 07777, 0700, 'but a tablespace, which is where it is mapped to');
+	ok(-l (glob "'$directory/pg_tblspc/'*")[0] // '', 'by a link');
+}
 
 # ---- what is told of it ----
 

@@ -253,6 +253,11 @@ with_damage($segment, sub { flip_bit($_[0], int((-s $_[0]) / 2)) },
 		($status, $out, $err) = program('verify', $id, '--repository', repository($node), '--contents');
 		is($status, 1, 'verify finds damaged WAL');
 	});
+my ($not_needed) = grep { $_ ne $segment } glob($segment =~ s{[^/]*$}{0*.zst}r);
+with_damage($segment, sub { copy($not_needed, $_[0]) or die },
+	sub {
+		fails_midway('swapped WAL', qr/\Q$needed\E.*is damaged.*It is the object of/s, '--backup', $id);
+	});
 
 ($status, $out, $err) = program('verify', '--all', '--contents', '--repository', repository($node));
 is($status, 0, 'all is as it was') or diag($out . $err);
