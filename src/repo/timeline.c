@@ -12,9 +12,6 @@
 
 #include "repo/wal.h"
 
-/* Each fork adds some hundred bytes to a history; nobody has a million of them. */
-#define HISTORY_LIMIT	((uint64) 16 * 1024 * 1024)
-
 /* ---- parsing ---- */
 
 pg_noreturn static void raise_damage(const char *what, int line, const char *problem);
@@ -150,13 +147,6 @@ pgb_timeline_parse(uint32 timeline, const char *text, size_t length, const char 
 
 /* ---- the archive ---- */
 
-static char *
-history_object(PgbRepository *repository, uint32 timeline)
-{
-	return psprintf("%s/%08X.history",
-					pgb_wal_timeline_folder(repository->system_identifier, timeline), timeline);
-}
-
 static bool
 has_folder(PgbRepository *repository, uint32 timeline)
 {
@@ -207,19 +197,16 @@ raise_unknown(PgbRepository *repository, uint32 timeline)
 PgbTimelineHistory *
 pgb_timeline_read(PgbRepository *repository, uint32 timeline)
 {
-	char	   *name = history_object(repository, timeline);
-	PgbStat		stat;
-	char	   *text;
-	size_t		length;
+	PgbWalName	name;
+	char	   *text = NULL;
+	size_t		length = 0;
 
-	if (!repository->store->ops->stat(repository->store, name, &stat))
-	{
-		if (timeline == 0 || (timeline > 1 && !has_folder(repository, timeline)))
-			raise_unknown(repository, timeline);
-		return pgb_timeline_parse(timeline, "", 0, name);
-	}
-	text = pgb_store_read_all(repository->store, name, HISTORY_LIMIT, &length);
-	return pgb_timeline_parse(timeline, text, length, name);
+	if (!pgb_wal_name_parse(psprintf("%08X.history", timeline), 0, &name) ||
+		((text = pgb_wal_read_text(repository, &name, &length)) == NULL &&
+		 timeline > 1 && !has_folder(repository, timeline)))
+		raise_unknown(repository, timeline);
+	return pgb_timeline_parse(timeline, text != NULL ? text : "", length,
+							  pgb_wal_object_name(repository, &name));
 }
 
 uint32

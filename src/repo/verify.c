@@ -34,7 +34,7 @@ typedef struct Check
 	PgbDataDirShared *shared;
 	PgbDataDirWorker *worker;
 	bool		has_more;
-	PgbWalName	segment;
+	PgbWalName	wal_file;
 } Check;
 
 /* ---- problems ---- */
@@ -303,11 +303,46 @@ check_base(Check *check)
 static void
 check_segment(Check *check)
 {
-	if (!pgb_wal_exists(check->repository, &check->segment))
+	check->verify->objects++;
+	if (!pgb_wal_exists(check->repository, &check->wal_file))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("WAL that the backup needs is not in the archive")));
-	pgb_wal_verify(check->repository, &check->segment, check->verify->contents);
+	pgb_wal_verify(check->repository, &check->wal_file, check->verify->contents);
+}
+
+/* Not every server archives them. */
+static void
+check_if_there(Check *check)
+{
+	if (!pgb_wal_exists(check->repository, &check->wal_file))
+		return;
+	check->verify->objects++;
+	pgb_wal_verify(check->repository, &check->wal_file, check->verify->contents);
+}
+
+static void
+check_text(Check *check, const char *name)
+{
+	if (pgb_wal_name_parse(name, 0, &check->wal_file))
+		attempt_alone(check, check->wal_file.text, check_if_there);
+}
+
+/* The histories of the timelines along which it can be recovered, and the backup's own file. */
+static void
+check_texts(Check *check)
+{
+	const PgbManifest *manifest = check->manifest;
+	uint32		size = manifest->base->segment_size;
+	PgbWalName	start;
+
+	for (uint32 *timeline = pgb_wal_timelines(check->repository); *timeline != 0; timeline++)
+	{
+		if (*timeline >= manifest->timeline)
+			check_text(check, psprintf("%08X.history", *timeline));
+	}
+	pgb_wal_segment_name(&start, manifest->timeline, manifest->start_lsn / size, size);
+	check_text(check, psprintf("%s.%08X.backup", start.text, (uint32) (manifest->start_lsn % size)));
 }
 
 static void
@@ -320,10 +355,10 @@ check_wal(Check *check)
 	for (uint64 number = manifest->start_lsn / size; number <= last; number++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		pgb_wal_segment_name(&check->segment, manifest->timeline, number, size);
-		check->verify->objects++;
-		attempt_alone(check, check->segment.text, check_segment);
+		pgb_wal_segment_name(&check->wal_file, manifest->timeline, number, size);
+		attempt_alone(check, check->wal_file.text, check_segment);
 	}
+	check_texts(check);
 }
 
 /* ---- a backup ---- */

@@ -20,7 +20,7 @@ typedef struct PgbVerify
 	 */
 	bool		contents;
 
-	/* Is told of each problem; object is a file of the backup, or a WAL segment.  missing: it is not there. */
+	/* Is told of each problem; object is a file of the backup, or of the WAL archive.  missing: it is not there. */
 	void		(*problem) (void *arg, const char *object, const char *detail, bool missing);
 
 	/*
@@ -37,7 +37,8 @@ typedef struct PgbVerify
 } PgbVerify;
 
 /*
- * Looks at all objects of a backup and, of a base backup, at the WAL that it needs.  What is
+ * Looks at all objects of a backup and, of a base backup, at the WAL that it needs and the histories
+ * of the timelines that it may be recovered along.  What is
  * damaged or missing is a problem; what keeps us from looking (permissions, no memory)
  * is raised.
  */

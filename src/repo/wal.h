@@ -3,13 +3,16 @@
  * wal.h
  *	  The WAL archive of a cluster in the repository.
  *
- *	  <cluster>/wal/<timeline>/<segment>.zst     a segment, also a .partial one
- *	  <cluster>/wal/<timeline>/<name>            .history and .backup files, as they are
+ *	  <cluster>/wal/<timeline>/<name>.zst     a segment, also a .partial one, a .history or
+ *	                                          .backup file
  *
- * A segment's object is a concatenation of zstd frames, then one skippable frame, the
+ * An object is a concatenation of zstd frames, then one skippable frame, the
  * trailer, which says what is in it (PgbWalFacts) and how to check it: see wal_object.h.
  * Stock zstd reads it: it passes over the trailer.  An object that is there is complete:
  * it gets its name by a rename that replaces nothing, once it is durable.
+ *
+ * Before 0.6, .history and .backup files were stored as they are, under their own names and with
+ * no checksum.  They are read as well.
  *
  * src/repo/wal.h
  *
@@ -76,7 +79,7 @@ typedef struct PgbWalFacts
 {
 	uint64		system_identifier;
 	uint32		timeline;
-	uint32		segment_size;	/* bytes */
+	uint32		segment_size;	/* bytes; of a .history or .backup file its length */
 	uint64		stored_bytes;	/* of the whole object */
 	uint32		raw_crc;		/* CRC-32C of the segment */
 	bool		scanned;
@@ -124,6 +127,12 @@ extern bool pgb_wal_exists(PgbRepository *repository, const PgbWalName *name);
 extern bool pgb_wal_fetch(PgbRepository *repository, const PgbWalName *name, const char *path);
 
 /*
+ * A .history or .backup file as text, palloc'd with a zero byte after it; NULL when it is not there.
+ * Raises as pgb_wal_fetch().
+ */
+extern char *pgb_wal_read_text(PgbRepository *repository, const PgbWalName *name, size_t *length);
+
+/*
  * The trailer of a segment's object alone: a few kB are read.  Raises
  * ERRCODE_DATA_CORRUPTED, also when it is that of another segment or cluster.
  */
@@ -132,7 +141,7 @@ extern PgbWalFacts *pgb_wal_facts(PgbRepository *repository, const PgbWalName *n
 /*
  * Checks one object: its trailer, and the CRCs of its frames; with contents, also that it
  * decompresses to what the trailer says, and its first page's header.  Raises
- * ERRCODE_DATA_CORRUPTED.  .history and .backup files have no CRC: they must be text.
+ * ERRCODE_DATA_CORRUPTED.
  */
 extern void pgb_wal_verify(PgbRepository *repository, const PgbWalName *name, bool contents);
 

@@ -109,7 +109,7 @@ pgb_wal_segment_name(PgbWalName *name, uint32 timeline, uint64 number, uint32 se
 }
 
 bool
-pgb_wal_is_framed(const PgbWalName *name)
+pgb_wal_is_segment(const PgbWalName *name)
 {
 	return name->kind == PGB_WAL_SEGMENT || name->kind == PGB_WAL_PARTIAL;
 }
@@ -119,5 +119,12 @@ pgb_wal_object_name(const PgbRepository *repository, const PgbWalName *name)
 {
 	return psprintf("%s/%s%s",
 					pgb_wal_timeline_folder(repository->system_identifier, name->timeline),
-					name->text, pgb_wal_is_framed(name) ? PGB_COMPRESSED_SUFFIX : "");
+					name->text, PGB_COMPRESSED_SUFFIX);
+}
+
+char *
+pgb_wal_plain_name(const PgbRepository *repository, const PgbWalName *name)
+{
+	return psprintf("%s/%s",
+					pgb_wal_timeline_folder(repository->system_identifier, name->timeline), name->text);
 }

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * wal_object.h
- *	  What the object of a WAL segment is made of; for wal_*.c alone.
+ *	  What the object of a WAL file is made of; for wal_*.c alone.
  *
- *	  frame, frame, ...        zstd frames (io/frame.h), the segment's content
+ *	  frame, frame, ...        zstd frames (io/frame.h), the file's content
  *	  trailer                  a skippable frame:
  *	      magic, length        8 bytes, as zstd wants them
  *	      JSON                 PgbWalTrailer
@@ -24,7 +24,7 @@
 #define PGB_HINT_DAMAGED_WAL \
 	"Recovery cannot pass over it. Put a good copy of this file into the repository, or make a new base backup."
 
-/* .history and .backup files are small. */
+/* .history and .backup files are small: each fork adds some hundred bytes, and nobody has a million. */
 #define PGB_WAL_TEXT_LIMIT		(16 * 1024 * 1024)
 
 /* ---- wal_trailer.c ---- */
@@ -61,8 +61,11 @@ pg_noreturn extern void pgb_wal_damaged(const char *what, const char *detail);
 
 /* ---- wal_name.c ---- */
 
-/* Is it stored in frames with a trailer, or as it is? */
-extern bool pgb_wal_is_framed(const PgbWalName *name);
+/* Is it WAL, and not text? */
+extern bool pgb_wal_is_segment(const PgbWalName *name);
+
+/* The object of a .history or .backup file that was stored as it is. */
+extern char *pgb_wal_plain_name(const PgbRepository *repository, const PgbWalName *name);
 
 /* ---- wal_page.c ---- */
 
@@ -82,17 +85,22 @@ extern char *pgb_wal_header_error(const char *header, const PgbWalName *name,
 
 typedef struct PgbWalObject
 {
+	char	   *what;			/* names it in errors */
 	PgbObject  *object;
 	PgbWalTrailer *trailer;
-	char	   *what;			/* names it in errors */
+	char	   *plain;			/* instead of these two: a text that was stored as it is ... */
+	size_t		plain_length;	/* ... and its length */
 } PgbWalObject;
 
-/* Opens a segment's object that exists; reads and checks its trailer. */
+/* The name of the object that there is of a file; NULL if there is none. */
+extern char *pgb_wal_object_find(PgbRepository *repository, const PgbWalName *name);
+
+/* Opens an object that exists; reads and checks its trailer. */
 extern PgbWalObject *pgb_wal_object_open(PgbRepository *repository, const PgbWalName *name);
 
 /*
- * Gives its whole content to a sink, checked: frames, the CRC of all, the first page's header.  The
- * sink is finished here.  Memory for one frame is needed.
+ * Gives its whole content to a sink, checked: frames, the CRC of all, of a segment the first page's
+ * header.  The sink is finished here.  Memory for one frame is needed.
  */
 extern void pgb_wal_object_read(PgbRepository *repository, PgbWalObject *object,
 								const PgbWalName *name, PgbSink *sink);

@@ -40,18 +40,31 @@ check_repository(PgbRepository *repository)
 			 errhint("If it is on a file system of its own, mount it.")));
 }
 
+char *
+pgb_wal_object_find(PgbRepository *repository, const PgbWalName *name)
+{
+	PgbStore   *store = repository->store;
+	char	   *object_name = pgb_wal_object_name(repository, name);
+	PgbStat		stat;
+
+	if (store->ops->stat(store, object_name, &stat))
+		return object_name;
+	if (pgb_wal_is_segment(name))
+		return NULL;
+	object_name = pgb_wal_plain_name(repository, name);
+	return store->ops->stat(store, object_name, &stat) ? object_name : NULL;
+}
+
 bool
 pgb_wal_exists(PgbRepository *repository, const PgbWalName *name)
 {
-	PgbStat		stat;
-
-	if (repository->store->ops->stat(repository->store, pgb_wal_object_name(repository, name), &stat))
+	if (pgb_wal_object_find(repository, name) != NULL)
 		return true;
 	check_repository(repository);
 	return false;
 }
 
-/* ---- a segment's object ---- */
+/* ---- an object ---- */
 
 static PgbWalTrailer *
 read_trailer(PgbStore *store, PgbObject *object, const PgbWalName *name, const char *what)
@@ -77,14 +90,33 @@ read_trailer(PgbStore *store, PgbObject *object, const PgbWalName *name, const c
 	return trailer;
 }
 
+/* A text that was stored as it is: that it is text is all that can be checked. */
+static void
+read_plain(PgbStore *store, const char *object_name, PgbWalObject *object)
+{
+	object->plain = pgb_store_read_all(store, object_name, PGB_WAL_TEXT_LIMIT, &object->plain_length);
+	if (object->plain_length == 0)
+		pgb_wal_damaged(object->what, "It is empty.");
+	if (strlen(object->plain) != object->plain_length)
+		pgb_wal_damaged(object->what, "It should be text, but holds zero bytes.");
+}
+
 PgbWalObject *
 pgb_wal_object_open(PgbRepository *repository, const PgbWalName *name)
 {
 	PgbStore   *store = repository->store;
 	PgbWalObject *object = palloc0(sizeof(PgbWalObject));
-	char	   *object_name = pgb_wal_object_name(repository, name);
+	char	   *object_name = pgb_wal_object_find(repository, name);
 
+	/* gone since the caller has looked: what opens it says so */
+	if (object_name == NULL)
+		object_name = pgb_wal_object_name(repository, name);
 	object->what = psprintf("%s/%s", store->location, object_name);
+	if (strcmp(object_name, pgb_wal_object_name(repository, name)) != 0)
+	{
+		read_plain(store, object_name, object);
+		return object;
+	}
 	object->object = store->ops->open(store, object_name);
 	object->trailer = read_trailer(store, object->object, name, object->what);
 	if (object->trailer->facts.system_identifier != repository->system_identifier)
@@ -95,7 +127,8 @@ pgb_wal_object_open(PgbRepository *repository, const PgbWalName *name)
 void
 pgb_wal_object_close(PgbWalObject *object)
 {
-	object->object->store->ops->close(object->object);
+	if (object->object != NULL)
+		object->object->store->ops->close(object->object);
 }
 
 static char *
@@ -129,12 +162,21 @@ void
 pgb_wal_object_read(PgbRepository *repository, PgbWalObject *object,
 					const PgbWalName *name, PgbSink *sink)
 {
-	const PgbFrameList *frames = &object->trailer->frames;
-	PgbFrameDecoder *decoder = pgb_frame_decoder_create();
-	char	   *buffer = palloc(READ_SIZE);
+	const PgbFrameList *frames;
+	PgbFrameDecoder *decoder;
+	char	   *buffer;
 	uint32		crc = 0;
-	bool		is_first = true;
+	bool		is_first = pgb_wal_is_segment(name);
 
+	if (object->plain != NULL)
+	{
+		pgb_sink_write(sink, object->plain, object->plain_length);
+		pgb_sink_finish(sink);
+		return;
+	}
+	frames = &object->trailer->frames;
+	decoder = pgb_frame_decoder_create();
+	buffer = palloc(READ_SIZE);
 	for (uint32 i = 0; i < frames->count; i++)
 	{
 		const PgbFrame *frame = &frames->frames[i];
@@ -163,8 +205,11 @@ pgb_wal_object_read(PgbRepository *repository, PgbWalObject *object,
 static void
 check_frames(PgbWalObject *object)
 {
-	const PgbFrameList *frames = &object->trailer->frames;
+	const PgbFrameList *frames;
 
+	if (object->plain != NULL)
+		return;
+	frames = &object->trailer->frames;
 	for (uint32 i = 0; i < frames->count; i++)
 	{
 		const PgbFrame *frame = &frames->frames[i];
@@ -179,24 +224,6 @@ check_frames(PgbWalObject *object)
 	}
 }
 
-/* ---- .history and .backup files ---- */
-
-static char *
-read_text(PgbRepository *repository, const PgbWalName *name, size_t *length)
-{
-	char	   *object_name = pgb_wal_object_name(repository, name);
-	char	   *data = pgb_store_read_all(repository->store, object_name, PGB_WAL_TEXT_LIMIT, length);
-
-	for (size_t i = 0; i < *length; i++)
-	{
-		if (data[i] == '\0')
-			pgb_wal_damaged(object_name, "It should be text, but holds zero bytes.");
-	}
-	if (*length == 0)
-		pgb_wal_damaged(object_name, "It is empty.");
-	return data;
-}
-
 /* ---- the archive ---- */
 
 PgbWalFacts *
@@ -204,7 +231,7 @@ pgb_wal_facts(PgbRepository *repository, const PgbWalName *name)
 {
 	PgbWalObject *object;
 
-	Assert(pgb_wal_is_framed(name));
+	Assert(pgb_wal_is_segment(name));
 	object = pgb_wal_object_open(repository, name);
 	pgb_wal_object_close(object);
 	return &object->trailer->facts;
@@ -213,35 +240,62 @@ pgb_wal_facts(PgbRepository *repository, const PgbWalName *name)
 bool
 pgb_wal_fetch(PgbRepository *repository, const PgbWalName *name, const char *path)
 {
+	PgbWalObject *object;
+
 	if (!pgb_wal_exists(repository, name))
 		return false;
-
-	if (pgb_wal_is_framed(name))
-	{
-		PgbWalObject *object = pgb_wal_object_open(repository, name);
-
-		pgb_wal_object_read(repository, object, name, pgb_wal_file_sink(path));
-		pgb_wal_object_close(object);
-	}
-	else
-	{
-		size_t		length;
-		char	   *data = read_text(repository, name, &length);
-		PgbSink    *sink = pgb_wal_file_sink(path);
-
-		pgb_sink_write(sink, data, length);
-		pgb_sink_finish(sink);
-	}
+	object = pgb_wal_object_open(repository, name);
+	pgb_wal_object_read(repository, object, name, pgb_wal_file_sink(path));
+	pgb_wal_object_close(object);
 	return true;
 }
 
+/* ---- as text ---- */
+
+typedef struct TextSink
+{
+	PgbSink		base;
+	StringInfoData text;
+} TextSink;
+
 static void
-ignore_write(PgbSink *sink, const void *data, size_t length)
+text_write(PgbSink *base, const void *data, size_t length)
+{
+	appendBinaryStringInfo(&((TextSink *) base)->text, data, (int) length);
+}
+
+/* also what has nothing to be finished */
+static void
+ignore_finish(PgbSink *base)
 {
 }
 
+static const PgbSinkOps text_ops = {
+	.write = text_write,
+	.finish = ignore_finish,
+};
+
+char *
+pgb_wal_read_text(PgbRepository *repository, const PgbWalName *name, size_t *length)
+{
+	TextSink	sink = {{&text_ops, NULL}};
+	PgbWalObject *object;
+
+	Assert(!pgb_wal_is_segment(name));
+	if (pgb_wal_object_find(repository, name) == NULL)
+		return NULL;
+	initStringInfo(&sink.text);
+	object = pgb_wal_object_open(repository, name);
+	pgb_wal_object_read(repository, object, name, &sink.base);
+	pgb_wal_object_close(object);
+	*length = sink.text.len;
+	return sink.text.data;
+}
+
+/* ---- verifying ---- */
+
 static void
-ignore_finish(PgbSink *sink)
+ignore_write(PgbSink *base, const void *data, size_t length)
 {
 }
 
@@ -254,15 +308,8 @@ void
 pgb_wal_verify(PgbRepository *repository, const PgbWalName *name, bool contents)
 {
 	PgbSink		ignore = {&ignore_ops, NULL};
-	PgbWalObject *object;
-	size_t		length;
+	PgbWalObject *object = pgb_wal_object_open(repository, name);
 
-	if (!pgb_wal_is_framed(name))
-	{
-		(void) read_text(repository, name, &length);
-		return;
-	}
-	object = pgb_wal_object_open(repository, name);
 	if (contents)
 		pgb_wal_object_read(repository, object, name, &ignore);
 	else

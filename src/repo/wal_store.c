@@ -74,7 +74,6 @@ typedef struct Source
 	PgbWalTrailer trailer;
 } Source;
 
-/* Fills in what the trailer says of the segment as a whole. */
 static void
 check_segment(const PgbRepository *repository, Source *source)
 {
@@ -105,9 +104,35 @@ check_segment(const PgbRepository *repository, Source *source)
 				 errdetail("%s", error),
 				 errhint("Find out what has changed it; it is not archived.")));
 
+	pgb_wal_file_rewind(source->file);
+}
+
+static void
+check_text(Source *source)
+{
+	uint64		size = pgb_wal_file_size(source->file);
+
+	if (size == 0 || size > PGB_WAL_TEXT_LIMIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("WAL file \"%s\" has an unexpected length of %llu bytes", source->path,
+						(unsigned long long) size)));
+	source->trailer.facts.segment_size = (uint32) size;
+}
+
+static void
+open_source(const PgbRepository *repository, Source *source)
+{
+	PgbWalFacts *facts = &source->trailer.facts;
+
+	source->file = pgb_wal_file_open(source->path);
+	if (pgb_wal_is_segment(source->name))
+		check_segment(repository, source);
+	else
+		check_text(source);
 	facts->system_identifier = repository->system_identifier;
 	facts->timeline = source->name->timeline;
-	pgb_wal_file_rewind(source->file);
+	facts->raw_crc = 0;
 }
 
 /* ---- writing ---- */
@@ -144,7 +169,7 @@ write_frames(PgbObject *object, Source *source, uint64 *offset)
 }
 
 static void
-write_segment(PgbObject *object, Source *source)
+write_object(PgbObject *object, Source *source)
 {
 	StringInfoData trailer;
 	uint64		offset = 0;
@@ -155,23 +180,6 @@ write_segment(PgbObject *object, Source *source)
 	object->store->ops->write_at(object, offset, trailer.data, trailer.len);
 	source->trailer.facts.stored_bytes = offset + trailer.len;
 	pfree(trailer.data);
-}
-
-static void
-write_text(PgbObject *object, Source *source)
-{
-	uint64		size = pgb_wal_file_size(source->file);
-	char	   *data;
-
-	if (size == 0 || size > PGB_WAL_TEXT_LIMIT)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("WAL file \"%s\" has an unexpected length of %llu bytes", source->path,
-						(unsigned long long) size)));
-	data = palloc(size);
-	size = pgb_wal_file_read(source->file, data, size);
-	object->store->ops->write_at(object, 0, data, size);
-	pfree(data);
 }
 
 /* Returns false when there is an object of that name by now. */
@@ -187,10 +195,7 @@ store_new(PgbRepository *repository, Source *source, const char *object_name)
 	{
 		PgbObject  *object = store->ops->attach(store, temporary);
 
-		if (pgb_wal_is_framed(source->name))
-			write_segment(object, source);
-		else
-			write_text(object, source);
+		write_object(object, source);
 		stored = store->ops->publish(object, object_name);
 		if (!stored)
 			store->ops->remove(store, temporary);
@@ -210,26 +215,14 @@ store_new(PgbRepository *repository, Source *source, const char *object_name)
 static void
 compare(PgbRepository *repository, Source *source, const char *object_name)
 {
-	PgbStore   *store = repository->store;
 	PgbSink    *sink = pgb_wal_compare_sink(source->file,
-											psprintf("%s/%s", store->location, object_name));
+											psprintf("%s/%s", repository->store->location, object_name));
+	PgbWalObject *object = pgb_wal_object_open(repository, source->name);
 
-	if (pgb_wal_is_framed(source->name))
-	{
-		PgbWalObject *object = pgb_wal_object_open(repository, source->name);
-
-		pgb_wal_object_read(repository, object, source->name, sink);
-		pgb_wal_object_close(object);
+	pgb_wal_object_read(repository, object, source->name, sink);
+	pgb_wal_object_close(object);
+	if (object->trailer != NULL)
 		source->trailer.facts = object->trailer->facts;
-	}
-	else
-	{
-		size_t		length;
-		char	   *data = pgb_store_read_all(store, object_name, PGB_WAL_TEXT_LIMIT, &length);
-
-		pgb_sink_write(sink, data, length);
-		pgb_sink_finish(sink);
-	}
 }
 
 PgbWalStored
@@ -237,23 +230,22 @@ pgb_wal_store(PgbRepository *repository, const PgbWalName *name, const char *pat
 			  int level, PgbWalFacts *facts)
 {
 	PgbStore   *store = repository->store;
-	char	   *object_name = pgb_wal_object_name(repository, name);
 	PgbWalStored result = PGB_WAL_STORED;
 	Source		source = {.name = name, .path = path, .level = level};
-	PgbStat		stat;
+	char	   *there;
 
 	if (facts != NULL)
 		source.trailer.facts = *facts;
-	source.trailer.facts.raw_crc = 0;
-	source.file = pgb_wal_file_open(path);
-	if (pgb_wal_is_framed(name))
-		check_segment(repository, &source);
+	open_source(repository, &source);
 	prepare_folder(repository, name->timeline);
 
-	if (store->ops->stat(store, object_name, &stat) || !store_new(repository, &source, object_name))
+	there = pgb_wal_object_find(repository, name);
+	if (there == NULL && !store_new(repository, &source, pgb_wal_object_name(repository, name)))
+		there = pgb_wal_object_name(repository, name);
+	if (there != NULL)
 	{
-		compare(repository, &source, object_name);
-		store->ops->sync(store, object_name);
+		compare(repository, &source, there);
+		store->ops->sync(store, there);
 		result = PGB_WAL_WAS_THERE;
 	}
 	pgb_wal_file_close(source.file);

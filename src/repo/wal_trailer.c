@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * wal_trailer.c
- *	  The trailer of a segment's object: what is in it, and how to check it.
+ *	  The trailer of a WAL file's object: what is in it, and how to check it.
  *
  * src/repo/wal_trailer.c
  *
@@ -119,6 +119,13 @@ write_frames(PgbJsonWriter *w, const PgbFrameList *frames)
 	pgb_json_end_array(w);
 }
 
+/* What says how long the file is.  Of a segment it also says what its number means. */
+static const char *
+size_member(const PgbWalName *name)
+{
+	return pgb_wal_is_segment(name) ? "segment_size" : "size";
+}
+
 static void
 write_json(StringInfo out, const PgbWalName *name, const PgbWalTrailer *trailer)
 {
@@ -130,7 +137,7 @@ write_json(StringInfo out, const PgbWalName *name, const PgbWalTrailer *trailer)
 	pgb_json_string(&w, "name", name->text);
 	pgb_json_string(&w, "system_identifier", psprintf(UINT64_FORMAT, facts->system_identifier));
 	pgb_json_uint64(&w, "timeline", facts->timeline);
-	pgb_json_uint64(&w, "segment_size", facts->segment_size);
+	pgb_json_uint64(&w, size_member(name), facts->segment_size);
 	pgb_json_string(&w, "crc", pgb_crc_to_text(trailer->crc));
 	pgb_json_string(&w, "raw_crc", pgb_crc_to_text(facts->raw_crc));
 	write_frames(&w, &trailer->frames);
@@ -171,7 +178,7 @@ pgb_wal_trailer_length(const char *end, uint64 object_size, const char *what)
 	uint32		json_length = read_le32(end);
 
 	if (memcmp(end + 8, END_MAGIC, END_MAGIC_LENGTH) != 0)
-		pgb_wal_damaged(what, "It does not end with the trailer of an archived WAL segment.");
+		pgb_wal_damaged(what, "It does not end with the trailer of an archived WAL file.");
 	if (json_length > JSON_LIMIT ||
 		json_length + SKIPPABLE_HEADER + PGB_WAL_TRAILER_END > object_size)
 		pgb_wal_damaged(what, "The length of its trailer is out of range.");
@@ -338,12 +345,13 @@ pgb_wal_trailer_parse(const char *data, size_t length, uint64 object_size,
 								 &facts->system_identifier))
 		pgb_wal_damaged(what, "Its system identifier is none.");
 	facts->timeline = need_number(pgb_json_get(json, "timeline"), PG_UINT32_MAX, what);
-	facts->segment_size = need_number(pgb_json_get(json, "segment_size"), PG_UINT32_MAX, what);
+	facts->segment_size = need_number(pgb_json_get(json, size_member(name)),
+									  pgb_wal_is_segment(name) ? PG_UINT32_MAX : PGB_WAL_TEXT_LIMIT, what);
 	facts->raw_crc = pgb_crc_from_text(pgb_json_need_string(json, "raw_crc", what), what);
 	facts->stored_bytes = object_size;
 	trailer->crc = pgb_crc_from_text(pgb_json_need_string(json, "crc", what), what);
 	if (facts->timeline != name->timeline || facts->segment_size == 0 ||
-		!pgb_wal_name_parse(name->text, facts->segment_size, &ignored))
+		(pgb_wal_is_segment(name) && !pgb_wal_name_parse(name->text, facts->segment_size, &ignored)))
 		pgb_wal_damaged(what, "Its trailer does not fit its name.");
 
 	parse_frames(json, trailer, what);

@@ -156,8 +156,8 @@ $node->start;
 $node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
 switch_wal($node);
 wait_archived($node);
-my $history = archive_folder($node, 2) . '/00000002.history';
-is(read_file($history), read_file(pg_wal($node) . '/00000002.history'), 'the history file is archived as it is');
+my $history = archive_folder($node, 2) . '/00000002.history.zst';
+is(scalar `zstd -dcq '$history'`, read_file(pg_wal($node) . '/00000002.history'), 'the history file is archived');
 archive_is_whole($node, 'on the new timeline', 2);
 is(archive_state($node, 'timeline, gap_count'), '2|0', 'pgbackup_archive knows the new timeline');
 my ($partial) = glob archive_folder($node) . '/*.partial.zst';
@@ -165,8 +165,8 @@ ok(defined $partial, 'the last segment of the old timeline is archived as partia
 is(system("zstd -q -t '$partial'"), 0, 'zstd reads it');
 $node->safe_psql('postgres', q{SELECT pg_backup_start('label', true); SELECT pg_backup_stop()});
 wait_archived($node);
-my ($label) = glob archive_folder($node, 2) . '/*.backup';
-like(read_file($label // ''), qr/^LABEL: label$/m, 'a .backup file is archived as it is');
+my ($label) = glob archive_folder($node, 2) . '/*.backup.zst';
+like(scalar `zstd -dcq '$label'`, qr/^LABEL: label$/m, 'so is a .backup file');
 $node->stop;
 
 # ---- archiving by something else, or not at all; without shared memory; large segments ----

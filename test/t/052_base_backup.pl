@@ -11,6 +11,8 @@ use warnings;
 
 use IPC::Run;
 use PgBackupBase;
+use PgBackupRestore qw(restore);
+use PgBackupSchedule;
 use PgBackupTest;
 use PgBackupTrouble;
 use POSIX qw(mkfifo);
@@ -49,6 +51,12 @@ $node->safe_psql('shop', 'CREATE TABLE goods AS SELECT generate_series(1, 5000) 
 cmp_ok($node->safe_psql('postgres', q{SELECT pg_relation_size('large')}), '>', 33 * 1024 * 1024,
 	'a table is cut into pieces');
 
+# as initdb --waldir makes it
+$node->stop;
+rename "$data/pg_wal", $node->basedir . '/wal' or die;
+symlink $node->basedir . '/wal', "$data/pg_wal" or die;
+$node->start;
+
 # what only odd people have in a data directory
 my $odd = "odd \xFF\"name\"\n%41\\";
 mkdir "$data/empty" or die;
@@ -61,6 +69,7 @@ write_file("$data/postgresql.auto.conf.tmp", 'x');
 write_file("$data/pg_stat_tmp/x", 'x');
 write_file("$data/global/pg_internal.init.4711", 'x');
 symlink "$data/zeros", "$data/link" or die;
+symlink $node->basedir, "$data/link to a directory" or die;
 mkfifo("$data/fifo", 0600) or die;
 chmod 0640, "$data/nothing";
 
@@ -108,7 +117,25 @@ my $changed_shop = $node->safe_psql('shop',
 is(join(' ', @different), '', 'with the same content');
 is(sprintf('%o', (stat "$ours/nothing")[2] & 07777), '640', 'and the same mode');
 is($got->{$odd}, 'file odd content', 'odd names are no trouble');
+ok(-d "$ours/pg_wal" && !-l "$ours/pg_wal", 'a pg_wal that is a link becomes a directory');
 cmp_ok(-s (glob(backup_folder($node, $id) . '/pack-0001.zst'))[0], '<', 30_000_000, 'packs are compressed');
+
+# ---- the program restores it ----
+
+{
+	my $directory = $node->basedir . '/by program';
+	my ($status, $out, $err) = restore($node, $directory, '--backup', $id, '--target-immediate',
+		'--tablespace-mapping', "$tablespace=$directory-tablespace");
+
+	is($status, 0, 'a data directory with odd names and links is restored') or diag($err);
+	command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup accepts it');
+	is(read_file("$directory/$odd"), 'odd content', 'odd names are what they were');
+	is(-s "$directory/zeros", 3_000_000, 'holes are as long as they were');
+	ok(-d "$directory/pg_wal" && !-l "$directory/pg_wal" && !-e "$directory/link" && !-l "$directory/link",
+		'nothing is a link');
+	is((stat "$directory-tablespace")[2] & 07777, 0700, 'but a tablespace, which is where it is mapped to');
+	ok(-l (glob "'$directory/pg_tblspc/'*")[0] // '', 'by a link');
+}
 
 # ---- what is told of it ----
 
@@ -199,7 +226,43 @@ leaves_no_base($node, $id, 'cancelled');
 is($node->safe_psql('postgres', "SELECT status FROM pgbackup_runs WHERE backup = '$id'"), 'cancelled',
 	'its row says so');
 
+# ---- the checkpoint ----
+
+# What the server's log says of the checkpoint with which a backup begins that is made with this setting.
+sub checkpoint_of
+{
+	my ($setting) = @_;
+
+	# what is to be written then is little: a spread one takes 0.1 s for each block
+	$node->safe_psql('postgres', "ALTER SYSTEM SET pgbackup.checkpoint = '$setting'");
+	$node->reload;
+	$node->poll_query_until('postgres', 'SHOW pgbackup.checkpoint', $setting) or die;
+	$node->safe_psql('postgres', 'CHECKPOINT');
+
+	my $from = -s $node->logfile;
+	my $backup = $node->safe_psql('postgres', "SELECT pgbackup_run('full')");
+	my @starts = slurp_file($node->logfile, $from) =~ /LOG:  checkpoint starting: (.*)/g;
+	my $lsn = $node->safe_psql('postgres', "SELECT start_lsn FROM pgbackup_list() WHERE id = '$backup'");
+
+	is($node->safe_psql('postgres', "SELECT redo_lsn >= '$lsn' FROM pg_control_checkpoint()"), 't',
+		"$setting: the backup begins with a checkpoint");
+	# not one that only was due
+	return (grep { /force/ } @starts)[0] // '';
+}
+
+unlike(checkpoint_of('spread'), qr/immediate|fast|^$/, 'spread: it takes its time');
+like(checkpoint_of('fast'), qr/^(immediate|fast)\b/, 'fast: it is done at once');
+
 # ---- schedules ----
+
+schedule($node, 'postgres', "'rare', '30 2 1 $far_month *', kind => 'full', label => 'by schedule'");
+make_due($node, 'postgres', 'rare');
+is(wait_for_runs($node, 'postgres', 'rare', 1), 'succeeded 1 0', 'the scheduler makes a base backup');
+$id = run_column($node, 'postgres', 'rare', 'backup');
+is(run_column($node, 'postgres', 'rare', 'kind, due_at <= started_at, finished_at >= started_at'), 'full|t|t',
+	'its row says so');
+is($node->safe_psql('postgres', "SELECT kind, status, label FROM pgbackup_list() WHERE id = '$id'"),
+	'full|complete|by schedule', 'and it is listed');
 
 is($node->safe_psql('postgres', q{SELECT pgbackup_schedule('weekly', '@weekly', kind => 'full') IS NOT NULL}), 't',
 	'a schedule can make base backups');

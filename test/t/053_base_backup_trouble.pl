@@ -202,6 +202,13 @@ $segment = $node->safe_psql('postgres', "SELECT pg_walfile_name(start_lsn) FROM 
 ok(-e (glob(repository($node) . "/*/wal/00000001/$segment.zst"))[0] // '', 'where we archive, it waits for the archiver');
 is($node->safe_psql('postgres', 'SELECT failed_count FROM pg_stat_archiver'), '0', 'and is not in its way');
 
+# the archiver is killed, and with it all others; there are gaps from when others have archived
+my $gaps = $node->safe_psql('postgres', 'SELECT gap_count FROM pgbackup_archive');
+$id = start_slow_base($node);
+crash($node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'archiver'"));
+leaves_no_base($node, $id, 'the archiver is killed');
+is($node->safe_psql('postgres', 'SELECT gap_count FROM pgbackup_archive'), $gaps, 'the archive has no new gap');
+
 # the archive cannot be written
 my ($wal) = glob(repository($node) . '/*/wal/00000001');
 $node->safe_psql('postgres', "ALTER SYSTEM SET pgbackup.archive_timeout = '2s'");

@@ -13,9 +13,11 @@ use strict;
 use warnings;
 
 use File::Copy;
+use File::Path qw(remove_tree);
 use JSON::PP;
 use PgBackupRestore;
 use PgBackupTest;
+use PgBackupWal qw(new_archiving_node);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::RecursiveCopy;
 use PostgreSQL::Test::Utils;
@@ -251,6 +253,11 @@ with_damage($segment, sub { flip_bit($_[0], int((-s $_[0]) / 2)) },
 		($status, $out, $err) = program('verify', $id, '--repository', repository($node), '--contents');
 		is($status, 1, 'verify finds damaged WAL');
 	});
+my ($not_needed) = grep { $_ ne $segment } glob($segment =~ s{[^/]*$}{0*.zst}r);
+with_damage($segment, sub { copy($not_needed, $_[0]) or die },
+	sub {
+		fails_midway('swapped WAL', qr/\Q$needed\E.*is damaged.*It is the object of/s, '--backup', $id);
+	});
 
 ($status, $out, $err) = program('verify', '--all', '--contents', '--repository', repository($node));
 is($status, 0, 'all is as it was') or diag($out . $err);
@@ -299,20 +306,28 @@ is($? >> 8, 1, 'a file that cannot be written is an error');
 like($err, qr/could not (write|create) "\Q$limited\E\/[^"]+": File too large.*has not ended/s, 'and is named');
 cannot_start($limited, 'a full disk');
 
-# A restore in the middle of which something happens to one of its processes.  It may be faster
-# than what happens: then it gets another chance.
+# A restore in the middle of which something happens to its processes or its disk.  It may be faster
+# than what happens: then it gets another chance.  The node and its place may be others than those of all tests.
 sub disturb
 {
-	my ($name, $pattern, $happens) = @_;
+	my ($name, $pattern, $happens, %other) = @_;
 
 	foreach (1 .. 30)
 	{
 		my $target = fresh();
+		my @mapped = ('--tablespace-mapping', "$places/old=$target-fast");
 		my ($output, $error) = ('', '');
+
+		if (%other)
+		{
+			$target = $other{place};
+			@mapped = ();
+			remove_tree($target);
+		}
 		my $run = IPC::Run::start(
 			[
-				'pgbackup', 'restore', '--repository', repository($node), '--target-dir', $target,
-				'--tablespace-mapping', "$places/old=$target-fast", '--jobs', 2
+				'pgbackup', 'restore', '--repository', repository($other{node} // $node), '--target-dir', $target,
+				@mapped, '--jobs', 2
 			],
 			'<', \undef, '>', \$output, '2>', \$error);
 
@@ -350,5 +365,52 @@ $limited = disturb(
 ($status, $out, $err) = restore($node, $limited, '--tablespace-mapping', "$places/old=$limited-fast", '--delta');
 is($status, 0, 'then --delta goes on') or diag($err);
 command_ok([ 'pg_verifybackup', $limited ], 'pg_verifybackup accepts it');
+
+# ---- a disk that becomes full in the middle ----
+
+SKIP:
+{
+	my $small = $ENV{PGBACKUP_TEST_SMALL_FS};
+
+	skip 'there is no small file system: test/run makes it as root', 6 unless $small;
+
+	# there is room for it before others take that
+	my $tiny = new_archiving_node('tiny', wal_segsize => 1);
+	my $tiny_id = full_backup($tiny);
+
+	disturb(
+		'a full disk in the middle',
+		qr/error: could not (write|create) "\Q$small\E\/cluster\/[^"]+": No space left on device\n.*hint: Make room.*error: the restore of backup "\Q$tiny_id\E" .* has not ended.*hint: .*--delta/s,
+		sub {
+			my ($run) = @_;
+			my $leader = $run->{KIDS}[0]{PID};
+			my @processes = ($leader, children($leader));
+
+			kill 'STOP', @processes;
+			fill("$small/ballast");
+			kill 'CONT', @processes;
+		},
+		node => $tiny, place => "$small/cluster");
+	unlink "$small/ballast";
+	($status, $out, $err) = restore($tiny, "$small/cluster", '--delta');
+	is($status, 0, 'once there is room, --delta goes on') or diag($err);
+	command_ok([ 'pg_verifybackup', "$small/cluster" ], 'pg_verifybackup accepts it');
+	remove_tree("$small/cluster");
+	$tiny->stop;
+}
+
+# Takes all that there is.
+sub fill
+{
+	my ($path) = @_;
+
+	open my $file, '>:raw', $path or return;
+	for my $size (1024 * 1024, 4096)
+	{
+		1 while (syswrite($file, 'x' x $size) // 0) == $size;
+	}
+	close $file;
+	return;
+}
 
 done_testing();

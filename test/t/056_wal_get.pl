@@ -10,6 +10,7 @@
 use strict;
 use warnings;
 
+use File::Basename qw(basename);
 use File::Compare qw(compare);
 use File::Copy qw(copy);
 use File::Path qw(make_path remove_tree);
@@ -115,16 +116,15 @@ my $segment = after($first, 3);
 
 is(scalar get($segment), 0, 'a segment is delivered');
 is(compare($path, "$pg_wal/$segment"), 0, 'as the server has written it');
-my ($label) = glob "$repository/$system/wal/00000001/*.backup";
-is(scalar get(basename($label)), 0, 'so is a .backup file');
-is(compare($path, $label), 0, 'as it is');
+my ($label) = map { basename($_, '.zst') } glob "$repository/$system/wal/00000001/*.backup.zst";
+my $label_text = `zstd -dcq '$repository/$system/wal/00000001/$label.zst'`;
+is(scalar get($label), 0, 'so is a .backup file');
+is(read_file($path), $label_text, 'as it was');
 
 is(scalar get(after($segment, 1000)), 1, 'status 1: a segment that is not there');
 is(scalar get('00000002.history'), 1, 'status 1: nor a history');
 is(scalar get("00000007" . substr $segment, 8), 1, 'status 1: nor a timeline');
 ok(!-e $path, 'nothing is delivered then');
-
-sub basename { return $_[0] =~ s{.*/}{}r; }
 
 stops('a name that is none', qr/not the name of a file/, 'x');
 stops('no name', qr/takes the name of a file/, undef);
@@ -153,6 +153,14 @@ rename "$repository/1$system", "$repository/$system" or die;
 rename "$repository/$system/wal", "$repository/$system/was" or die;
 stops('a cluster without an archive', qr/no WAL archive/, after($segment, 1000));
 rename "$repository/$system/was", "$repository/$system/wal" or die;
+
+my $label_object = "$repository/$system/wal/00000001/$label.zst";
+flip_bit($label_object, 10);
+stops('a .backup file that is damaged', qr/\Q$label\E/, $label);
+unlink $label_object;
+write_file($label_object =~ s/\.zst$//r, $label_text);
+is(scalar get($label), 0, 'one that an earlier version has stored as it is comes back');
+is(read_file($path), $label_text, 'as it was');
 
 my $good = read_file(object($segment));
 for my $offset (0, 20, int(length($good) / 2), -30, -5)

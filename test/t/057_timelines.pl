@@ -102,6 +102,39 @@ is($node->safe_psql('postgres',
 		 WHERE timeline = 1 AND '$lsn{e}' BETWEEN from_lsn AND to_lsn AND from_lsn <= '$lsn{a}' AND '$time{d}' BETWEEN from_time AND to_time"),
 	1, 'what was archived last is in it');
 
+# ---- a history that is damaged ----
+
+# What the program says to this backup and timeline: verify, and the plan of a restore.
+sub program_says
+{
+	my @verified = program('verify', $second, '--repository', repository($node));
+	my @planned = restore($node, $node->basedir . '/planned', '--target-timeline=2', '--dry-run');
+
+	return (\@verified, \@planned);
+}
+
+{
+	my $object = repository($node) . "/$system/wal/00000002/00000002.history.zst";
+	my $content = read_file($object);
+	my $text = `zstd -dcq '$object'`;
+
+	flip_bit($object, 12);
+	my ($verified, $planned) = program_says();
+	is($verified->[0], 1, 'verify finds a damaged history');
+	like($verified->[1], qr/^\Q$second\E: 00000002\.history: /m, 'and names it');
+	is($planned->[0], 1, 'no recovery along it is begun');
+	like($planned->[2], qr/00000002\.history/, 'and why');
+
+	# as it was stored before 0.6
+	unlink $object;
+	write_file($object =~ s/\.zst$//r, $text);
+	($verified, $planned) = program_says();
+	is($verified->[0], 0, 'a history without a checksum is fine') or diag($verified->[1]);
+	is($planned->[0], 0, 'and leads along its timeline') or diag($planned->[2]);
+	unlink $object =~ s/\.zst$//r;
+	write_file($object, $content);
+}
+
 sub recovers
 {
 	my ($name, $steps, @options) = @_;

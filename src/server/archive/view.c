@@ -156,10 +156,17 @@ add_number(Row *row, int64 number)
 	add(row, Int64GetDatum(number), false);
 }
 
+/* With "on", a standby archives nothing before it is promoted. */
+static bool
+is_archiving(void)
+{
+	return RecoveryInProgress() ? XLogArchivingAlways() : XLogArchivingActive();
+}
+
 static bool
 is_ours(void)
 {
-	return XLogArchivingActive() && strcmp(XLogArchiveLibrary, "pgbackup") == 0;
+	return strcmp(XLogArchiveLibrary, "pgbackup") == 0;
 }
 
 static const char *
@@ -172,7 +179,7 @@ archive_mode_name(void)
 static const char *
 state_of(const PgbArchiveStatus *status, int nready)
 {
-	if (!XLogArchivingActive())
+	if (!is_archiving())
 		return "off";
 	if (!is_ours())
 		return "foreign";

@@ -54,7 +54,7 @@ pgb_base_wal_check(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("a base backup cannot be made on a standby"),
-				 errhint("Make it on the primary.")));
+				 errhint("Make it on the primary.  A logical backup can be made here.")));
 	if (!XLogIsNeeded())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

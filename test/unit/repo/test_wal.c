@@ -203,27 +203,6 @@ test_store(void)
 }
 
 static void
-test_text(void)
-{
-	static const char text[] = "1\t0/5000000\tno recovery target specified\n";
-	char	   *copy = psprintf("%s/history", directory);
-	char	   *path = write_source("history", text, strlen(text));
-	PgbWalName	name;
-
-	pgb_wal_name_parse("00000002.history", 0, &name);
-	is_uint(pgb_wal_store(repository, &name, path, 1, NULL), PGB_WAL_STORED, "a history file is stored");
-	is_uint(pgb_wal_store(repository, &name, path, 1, NULL), PGB_WAL_WAS_THERE, "and is there then");
-	ok(same_as(object_path(&name), text, strlen(text)), "as it is");
-	ok(pgb_wal_fetch(repository, &name, copy) && same_as(copy, text, strlen(text)), "it comes back");
-	path = write_source("history2", text, strlen(text) - 1);
-	raises(ERRCODE_DUPLICATE_FILE, "a shorter one is refused",
-		   pgb_wal_store(repository, &name, path, 1, NULL));
-	tap_write_file(object_path(&name), "1\0", 2);
-	raises(ERRCODE_DATA_CORRUPTED, "zero bytes are damage", pgb_wal_verify(repository, &name, true));
-	unlink(object_path(&name));
-}
-
-static void
 test_refusals(void)
 {
 	PgbWalName	name = segment_name(3, 7);
@@ -341,6 +320,94 @@ test_damage(void)
 	unlink(path);
 }
 
+/* ---- .history and .backup files ---- */
+
+static const char history_text[] = "1\t0/5000000\tno recovery target specified\n";
+
+static PgbWalName
+text_name(const char *file)
+{
+	PgbWalName	name;
+
+	pgb_wal_name_parse(file, 0, &name);
+	return name;
+}
+
+static void
+test_text(void)
+{
+	PgbWalName	name = text_name("00000002.history");
+	PgbWalName	other = text_name("00000003.history");
+	char	   *copy = psprintf("%s/history", directory);
+	char	   *source = write_source("history", history_text, strlen(history_text));
+	char	   *path = object_path(&name);
+	char	   *whole;
+	char	   *bytes;
+	size_t		length;
+	int			missed = 0;
+
+	is_uint(pgb_wal_store(repository, &name, source, 1, NULL), PGB_WAL_STORED, "a history file is stored");
+	is_uint(pgb_wal_store(repository, &name, source, 1, NULL), PGB_WAL_WAS_THERE, "and is there then");
+	ok(system(psprintf("zstd -q -d -f '%s' -o '%s.zstd'", path, copy)) == 0 &&
+	   same_as(psprintf("%s.zstd", copy), history_text, strlen(history_text)), "zstd reads it");
+	ok(pgb_wal_fetch(repository, &name, copy) && same_as(copy, history_text, strlen(history_text)), "it comes back");
+	is_str(pgb_wal_read_text(repository, &name, &length), history_text, "also as text");
+	raises(ERRCODE_DUPLICATE_FILE, "a shorter one is refused",
+		   pgb_wal_store(repository, &name, write_source("history2", history_text, strlen(history_text) - 1), 1, NULL));
+	raises(ERRCODE_DATA_CORRUPTED, "an empty one is refused",
+		   pgb_wal_store(repository, &other, write_source("history2", "", 0), 1, NULL));
+
+	whole = tap_read_file(path, &length);
+	bytes = palloc(length + 1);
+	for (size_t at = 0; at < length; at++)
+	{
+		memcpy(bytes, whole, length);
+		bytes[at] ^= 1 << (at % 8);
+		tap_write_file(path, bytes, length);
+		if (!is_damaged(&name, false) || !is_damaged(&name, true) || !fetch_refuses(&name))
+			missed++;
+		tap_write_file(path, whole, at);
+		if (!is_damaged(&name, false) || !fetch_refuses(&name))
+			missed++;
+	}
+	is_uint(missed, 0, "each flipped bit and each truncation is found");
+	unlink(path);
+
+	ok(pgb_wal_read_text(repository, &name, &length) == NULL, "one that is not there is not read");
+	pgb_wal_store(repository, &other, source, 1, NULL);
+	whole = tap_read_file(object_path(&other), &length);
+	tap_write_file(path, whole, length);
+	ok(is_damaged(&name, false) && fetch_refuses(&name), "the object of another one is refused");
+	unlink(path);
+	unlink(object_path(&other));
+	ok(no_temporaries(), "nothing temporary is left");
+}
+
+/* As versions before 0.6 have stored them. */
+static void
+test_plain_text(void)
+{
+	PgbWalName	name = text_name("00000002.history");
+	char	   *copy = psprintf("%s/history", directory);
+	char	   *source = write_source("history", history_text, strlen(history_text));
+	char	   *path = psprintf("%s/%s", repository->store->location, pgb_wal_plain_name(repository, &name));
+
+	tap_write_file(path, history_text, strlen(history_text));
+	unlink(copy);
+	ok(pgb_wal_fetch(repository, &name, copy) && same_as(copy, history_text, strlen(history_text)), "a plain one comes back");
+	try(pgb_wal_verify(repository, &name, true));
+	ok(tap_error == NULL, "and is fine");
+	is_uint(pgb_wal_store(repository, &name, source, 1, NULL), PGB_WAL_WAS_THERE, "it counts as stored");
+	ok(access(object_path(&name), F_OK) != 0, "and is not stored twice");
+	raises(ERRCODE_DUPLICATE_FILE, "another one is refused",
+		   pgb_wal_store(repository, &name, write_source("history2", history_text, strlen(history_text) - 1), 1, NULL));
+	tap_write_file(path, "1\0", 2);
+	ok(is_damaged(&name, false) && fetch_refuses(&name), "zero bytes are damage");
+	tap_write_file(path, "", 0);
+	ok(is_damaged(&name, false) && fetch_refuses(&name), "so is nothing at all");
+	unlink(path);
+}
+
 /* ---- listing ---- */
 
 static void
@@ -439,9 +506,10 @@ main(void)
 
 	test_names();
 	test_store();
-	test_text();
 	test_refusals();
 	test_damage();
+	test_text();
+	test_plain_text();
 	test_list();
 	test_leftovers();
 	test_vanished();
