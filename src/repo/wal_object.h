@@ -27,6 +27,12 @@
 /* .history and .backup files are small: each fork adds some hundred bytes, and nobody has a million. */
 #define PGB_WAL_TEXT_LIMIT		(16 * 1024 * 1024)
 
+/*
+ * Content of a frame, but for the last one.  A buffer of it stays in the processor's cache from reading
+ * to compressing, and the other way round, and costs hardly any compression.
+ */
+#define PGB_WAL_FRAME_BYTES		(1024 * 1024)
+
 /* ---- wal_trailer.c ---- */
 
 typedef struct PgbWalTrailer

@@ -15,7 +15,8 @@
 /* So much of an object's end is read at once: it holds most trailers. */
 #define TAIL_SIZE		4096
 
-#define READ_SIZE		(256 * 1024)
+/* A frame that fits in is decompressed directly into the buffer. */
+#define READ_SIZE		PGB_WAL_FRAME_BYTES
 
 /* ---- is it there? ---- */
 

@@ -143,11 +143,11 @@ write_frames(PgbObject *object, Source *source, uint64 *offset)
 	PgbWalTrailer *trailer = &source->trailer;
 	PgbFrameEncoder *encoder = pgb_frame_encoder_create(source->level);
 	uint64		left = trailer->facts.segment_size;
-	char	   *buffer = palloc(Min(left, PGB_FRAME_TARGET));
+	char	   *buffer = palloc(PGB_WAL_FRAME_BYTES);
 
 	while (left > 0)
 	{
-		size_t		length = pgb_wal_file_read(source->file, buffer, Min(left, PGB_FRAME_TARGET));
+		size_t		length = pgb_wal_file_read(source->file, buffer, Min(left, PGB_WAL_FRAME_BYTES));
 		PgbFrame	frame;
 		const char *stored;
 

@@ -41,7 +41,9 @@ sub ratio_of
 {
 	my ($one, $other) = @_;
 
-	return median(map { $one->[$_] / $other->[$_] } grep { defined $one->[$_] && $other->[$_] } 0 .. $#$one);
+	my @ratios = map { $one->[$_] / $other->[$_] } grep { defined $one->[$_] && $other->[$_] } 0 .. $#$one;
+
+	return @ratios ? median(@ratios) : 0;
 }
 
 # ---- figures ----
@@ -78,6 +80,7 @@ sub show_figures
 	my @others = grep { $figures->{names}{$_} } @columns;
 	my $values = $figures->{values};
 
+	@variants = grep { $values->{$_}{s} } @variants;
 	printf "\n%-36s %8s %-15s %6s" . ' %11s' x @others . "\n", $title, 's', '(min-max)', 'x', @others;
 	for my $variant (@variants)
 	{
@@ -108,6 +111,7 @@ sub compare
 	  grep { values_of($figures, $_, $name) } $ours, @others;
 	my ($best) = sort { $medians{$a} <=> $medians{$b} } grep { defined $medians{$_} } @others;
 
+	# not all of them need be there
 	return unless defined $best && defined $medians{$ours};
 	verdict($verdicts, $what, unit_of($name), $medians{$ours}, $medians{$best}, $best,
 		ratio_of(map { $figures->{values}{$_}{$name} } $ours, $best), $limit);
@@ -119,7 +123,7 @@ sub limit
 {
 	my ($verdicts, $path, $what, $limit, $name, @ours) = @_;
 	my $figures = read_figures($path);
-	my $most = max(map { values_of($figures, $_, $name) } @ours);
+	my $most = max(map { values_of($figures, $_, $name) } @ours) // return;
 
 	verdict($verdicts, $what, unit_of($name), $most, $limit, 'the limit', $most / $limit, 1);
 	return;

@@ -106,7 +106,7 @@ archive()
 		(cd "$wal" && zstd -1 -q --single-thread "${list[@]}" --output-dir-flat "$out")
 		return
 	fi
-	archive_again "${list[@]}"
+	archive_ready
 }
 
 archive_anew()
@@ -117,6 +117,7 @@ archive_anew()
 	esac
 	use_variant "$1"
 	query CHECKPOINT
+	[ "$1" = "$floor" ] || mark_ready "${list[@]}"
 	sync -f "$place"
 	measure archive "$1"
 	note 'stored MB' "$(megabytes_in "$out")"
@@ -133,11 +134,13 @@ make_archives()
 {
 	clear_out
 	use_variant "pgbackup, 1 worker"
+	mark_ready "${list[@]}"
 	archive "pgbackup, 1 worker"
 	archive "$floor"
 	has_pgbackrest || return 0
 	pgbackrest_configure "$out/pgbackrest" archive-get-queue-max=128MB
 	use_variant "pgBackRest, async, 2 processes"
+	mark_ready "${list[@]}"
 	archive "pgBackRest, async, 2 processes"
 }
 
@@ -209,6 +212,7 @@ compare "archive, 1 worker: twice as fast as alone" 0.5 s "${ours[1]}" "${ours[0
 limit "archive: memory of a process" 64 'memory MB' "${ours[@]}"
 
 figures=$place/fetched
+: >"$figures"
 make_archives
 take_turns fetch_anew "${fetchers[@]}" "${fetchers_others[@]}"
 show "fetch, $segments segments" "pgbackup wal-get" "${fetchers[@]}" "${fetchers_others[@]}"

@@ -29,9 +29,12 @@ use strict;
 use warnings;
 
 use File::Find;
-use List::Util qw(max min sum0);
-use POSIX qw(sysconf _SC_CLK_TCK);
+use List::Util qw(max min);
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
+
+use lib 'test/bench';
+use BenchFigures qw(median ratio_of verdict);
+use BenchProcesses qw(cpu_seconds private_kilobytes processes_below);
 
 $| = 1;
 $ENV{PGDATABASE} = 'bench';
@@ -41,13 +44,13 @@ my $scale = $ENV{BENCH_SCALE} || 1;
 my $rounds = $ENV{BENCH_ROUNDS} || 3;
 my $lineitems = int(4_000_000 * $scale);
 my $output = "$ENV{PRIVATE}/output";
+my $verdicts = "$ENV{PRIVATE}/verdicts";
 my $archive = "$output/archive";
 my $plain_archive = "$output/plain";
 my $megabyte = 1_000_000;
-my $worker_limit = 64 * 1024;    # kB
+my $worker_limit = 64;    # MB
 
 my $postmaster = first_line("$ENV{PGDATA}/postmaster.pid");
-my $ticks = sysconf(_SC_CLK_TCK);
 
 # What is compared.  run is timed, and gets a place for its output; before, after and
 # size (bytes) are not.
@@ -111,7 +114,7 @@ my %restore_whole2 = (%restore_whole1,
 	run => sub { pg_restore_whole(2) });
 my @wholes = (\%whole1, \%whole2, \%restore_whole1, \%restore_whole2);
 
-# The largest RssAnon of a process that makes a backup, kB.
+# The largest RssAnon of a process that makes a backup, MB.
 my $worker_memory = 0;
 
 mkdir $output or die "could not make $output: $!";
@@ -127,7 +130,7 @@ show('Bringing lineitem back, with its key and its index', \%stage1, \%stage2, @
 measure_rounds(@wholes);
 show('Restoring the whole database', \%whole1, \%whole2, @wholes);
 measure_memory();
-show_targets();
+note_verdicts();
 
 # ---- the data ----
 
@@ -314,47 +317,10 @@ sub settle
 	return;
 }
 
-# Seconds of the children of this program, and of the server with all its processes.  A process
-# that ended is in its parent's sum of children.
+# Of this program with its children, and of the server with all its processes.
 sub cpu_time
 {
-	my (undef, undef, $user, $system) = times;
-	my $server = 0;
-
-	for my $process (server_processes())
-	{
-		my @stat = stat_of($process) or next;
-		$server += sum0(@stat[ 11 .. 14 ]);
-	}
-	return $user + $system + $server / $ticks;
-}
-
-sub server_processes
-{
-	my (%children, @found);
-
-	for my $process (map { m{(\d+)$} } glob '/proc/[0-9]*')
-	{
-		my @stat = stat_of($process) or next;
-		push @{ $children{ $stat[1] } }, $process;
-	}
-	my @new = ($postmaster);
-	while (@new)
-	{
-		push @found, @new;
-		@new = map { @{ $children{$_} // [] } } @new;
-	}
-	return @found;
-}
-
-# The fields of /proc/PID/stat after the name; none if the process is gone.
-sub stat_of
-{
-	my ($process) = @_;
-	my $line = first_line("/proc/$process/stat") // return;
-
-	$line =~ s/^.*\) //;
-	return split / /, $line;
+	return cpu_seconds($postmaster, $$);
 }
 
 # ---- memory ----
@@ -365,7 +331,7 @@ sub measure_memory
 	  " those that build an index may use maintenance_work_mem\n";
 	my $backup = show_memory(\%run2);
 	show_memory(\%stage2);
-	$worker_memory = max(map { $_ // 0 } @$backup{ 'pgbackup job', 'parallel worker' });
+	$worker_memory = max(map { ($_ // 0) / 1024 } @$backup{ 'pgbackup job', 'parallel worker' });
 	return;
 }
 
@@ -401,13 +367,11 @@ sub sample_memory
 	local $SIG{TERM} = sub { $ended = 1 };
 	until ($ended)
 	{
-		for my $process (server_processes())
+		for my $process (processes_below($postmaster))
 		{
 			my $kind = kind_of($process) // next;
-			my ($kilobytes) = (text_of_file("/proc/$process/status") // '') =~ /^RssAnon:\s+(\d+)/m
-			  or next;
 
-			$largest{$kind} = max($largest{$kind} // 0, $kilobytes);
+			$largest{$kind} = max($largest{$kind} // 0, private_kilobytes($process));
 		}
 		sleep 0.01;
 	}
@@ -451,53 +415,34 @@ sub show
 	return;
 }
 
-sub show_targets
+# For the closing table.
+sub note_verdicts
 {
-	my $faster = ratio(\%dump_directory, \%run2, 'wall');
-	my $smaller = ratio(\%dump_directory, \%run2, 'bytes');
-	my $staging1 = ratio(\%restore1, \%stage1, 'wall');
-	my $staging2 = ratio(\%restore2, \%stage2, 'wall');
-	my $whole2 = ratio(\%restore_whole2, \%whole2, 'wall');
-
-	print "\nTargets\n";
-	target('2 jobs at least 2.5 times as fast as pg_dump -Fd -j2 -Z1',
-		$faster >= 2.5, sprintf '%.2f times', $faster);
-	target('output smaller than that of pg_dump -Fd -j2 -Z1',
-		$smaller > 1, sprintf '%.2f times as small', $smaller);
-	target('less than 64 MB of memory for each worker',
-		$worker_memory > 0 && $worker_memory < $worker_limit,
-		$worker_memory > 0 ? sprintf('%.1f MB', $worker_memory / 1024) : 'no worker was seen');
-	target('staging with 1 job no slower than pg_restore',
-		$staging1 >= 1, sprintf '%.2f times as fast', $staging1);
-	target('staging with 2 jobs no slower than pg_restore -j2',
-		$staging2 >= 1, sprintf '%.2f times as fast', $staging2);
-	target('a whole database with 2 jobs no slower than pg_restore -j2',
-		$whole2 >= 1, sprintf '%.2f times as fast', $whole2);
+	compare_times('logical backup, 2 processes: 2.5 times as fast', 0.4, \%run2, \%dump_directory);
+	verdict($verdicts, 'logical backup: size', 'MB', (map { median(@{ $_->{bytes} }) / $megabyte } \%run2, \%dump_directory),
+		$dump_directory{name}, ratio(\%run2, \%dump_directory, 'bytes'), 1);
+	verdict($verdicts, 'logical backup: memory of a process', 'MB', $worker_memory, $worker_limit, 'the limit',
+		$worker_memory / $worker_limit, 1);
+	compare_times('staging, 1 process', 1, \%stage1, \%restore1);
+	compare_times('staging, 2 processes', 1, \%stage2, \%restore2);
+	compare_times('whole database, 2 processes', 1, \%whole2, \%restore_whole2);
 	return;
 }
 
-sub target
+sub compare_times
 {
-	my ($what, $reached, $figure) = @_;
+	my ($what, $limit, $ours, $other) = @_;
 
-	printf "  %-8s %-58s %s\n", $reached ? 'reached' : 'MISSED', $what, $figure;
+	verdict($verdicts, $what, 's', (map { median(@{ $_->{wall} }) } $ours, $other), $other->{name},
+		ratio($ours, $other, 'wall'), $limit);
 	return;
 }
 
-# The median over the rounds of what the one needs by what the other needs.
 sub ratio
 {
 	my ($one, $other, $what) = @_;
 
-	return median(map { $one->{$what}[$_] / $other->{$what}[$_] } 0 .. $rounds - 1);
-}
-
-sub median
-{
-	my @sorted = sort { $a <=> $b } @_;
-	my $middle = int(@sorted / 2);
-
-	return @sorted % 2 ? $sorted[$middle] : ($sorted[ $middle - 1 ] + $sorted[$middle]) / 2;
+	return ratio_of($one->{$what}, $other->{$what});
 }
 
 # ---- commands and files ----

@@ -16,6 +16,7 @@
 #   PRIVATE        where everything is made
 #   BENCH_SCALE    default 1
 #   BENCH_ROUNDS   default 3
+#   BENCH_ONLY     a regular expression: only these variants, for who works on something
 #
 # test/bench/lib.sh
 #
@@ -31,6 +32,7 @@ begin()
 	old=$place/old
 	figures=$place/figures
 	mkdir -p "$place" "$old"
+	: >"$figures"
 	export PGHOST=$place PGPORT=5432 PGDATABASE=postgres PGUSER
 	PGUSER=$(id -un)
 }
@@ -171,8 +173,8 @@ kept_segments()
 	(cd "$data/pg_wal/archive_status" && printf '%s\n' ????????????????????????.done | sed 's/\.done$//')
 }
 
-# archive_again segment...: has the archiver do that, and waits for it
-archive_again()
+# mark_ready segment...: they are to be archived again, as soon as the archiver looks
+mark_ready()
 {
 	local status=$data/pg_wal/archive_status segment
 
@@ -180,11 +182,14 @@ archive_again()
 	do
 		mv "$status/$segment.done" "$status/$segment.ready"
 	done
+}
+
+# Lets the archiver look, and waits until nothing is ready; takes hardly any time of the processors.
+archive_ready()
+{
 	kill -HUP "$(archiver)"
-	while [ -e "$status/$segment.ready" ] || [ "$(count_ready)" -gt 0 ]
-	do
-		sleep 0.005
-	done
+	perl -e 'while (() = glob "$ARGV[0]/*.ready") { select undef, undef, undef, 0.01 }' \
+		"$data/pg_wal/archive_status"
 }
 
 count_ready()
@@ -208,6 +213,7 @@ take_turns()
 		do
 			number=$(((number + round) % $# + 1))
 			variant=${!number}
+			[[ $variant =~ ${BENCH_ONLY:-} ]] || continue
 			echo "round $round: $variant" >&2
 			"$function" "$variant"
 		done

@@ -65,15 +65,20 @@ back_up()
 	! has_pgbackrest || pgbackrest_do --type=full backup
 }
 
-# Until there are 2 GB more.
+# 2 GB, with four checkpoints: after each of them the first change of a page writes all of it.
 make_wal()
 {
-	local from
+	local part from
 
-	from=$(query 'SELECT pg_current_wal_lsn()')
-	while [ "$(query "SELECT pg_current_wal_lsn() - '$from' < $(scaled 2000) * 1e6")" = t ]
+	for part in 1 2 3 4
 	do
-		pgbench -n -c 4 -t 500 -b tpcb-like@9 -f "$place/orders.sql@1" >/dev/null 2>&1
+		query CHECKPOINT
+		from=$(query 'SELECT pg_current_wal_lsn()')
+		while [ "$(query "SELECT pg_current_wal_lsn() - '$from' < $(scaled 500) * 1e6")" = t ]
+		do
+			PGOPTIONS='-c synchronous_commit=off' \
+				pgbench -n -c 4 -t 500 -b tpcb-like@9 -f "$place/orders.sql@1" >/dev/null 2>&1
+		done
 	done
 }
 
@@ -101,7 +106,8 @@ archive_all()
 	if has_pgbackrest
 	then
 		archive_by '' "$(pgbackrest_command)" 0
-		archive_again $(kept_segments)
+		mark_ready $(kept_segments)
+		archive_ready
 	fi
 	archive_by '' /bin/true 0
 }

@@ -100,12 +100,9 @@ extern void pgb_archive_set_location(const char *location);
 /* The archiver has come to this file. */
 extern PgbArchiveTurn pgb_archive_turn(const PgbWalName *name);
 
-/* Nobody has anything to begin; then the archiver should offer what is ready. */
-extern bool pgb_archive_is_exhausted(void);
-extern void pgb_archive_offer(const PgbWalName *names, int count);
-
-/* How many files nobody has begun. */
+/* How many files nobody has begun.  When they are few, the archiver should offer what is ready. */
 extern int	pgb_archive_waiting(void);
+extern void pgb_archive_offer(const PgbWalName *names, int count);
 
 /* Takes the first of them; location (MAXPGPATH) gets the repository.  False: none. */
 extern bool pgb_archive_claim(PgbWalName *name, char *location);

@@ -56,14 +56,20 @@ work_ahead(void)
 	return true;
 }
 
+/* What is ready, but for the one whose turn it is: that is done, or ours. */
 static void
-offer_ready(void)
+offer_ready(const PgbWalName *turn)
 {
-	PgbWalName *names;
 	int			count;
+	PgbWalName *names = pgb_archive_ready(&count, NULL);
+	int			offered = 0;
 
-	names = pgb_archive_ready(&count, NULL);
-	pgb_archive_offer(names, count);
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(names[i].text, turn->text) != 0)
+			names[offered++] = names[i];
+	}
+	pgb_archive_offer(names, offered);
 	pfree(names);
 }
 
@@ -86,8 +92,9 @@ archive_shared(const PgbWalName *name)
 
 	if (pgb_guc_archive_workers > 0 && !pgb_archive_in_trouble() && !pgb_archive_must_stop())
 	{
-		if (pgb_archive_is_exhausted())
-			offer_ready();
+		/* before they have nothing more to do, for this may be the last time for a while */
+		if (pgb_archive_waiting() <= pgb_guc_archive_workers)
+			offer_ready(name);
 		pgb_archive_start_workers();
 	}
 	if (turn == PGB_ARCHIVE_MINE)

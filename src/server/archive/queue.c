@@ -194,12 +194,6 @@ pgb_archive_turn(const PgbWalName *name)
 	return turn;
 }
 
-bool
-pgb_archive_is_exhausted(void)
-{
-	return pgb_archive_waiting() == 0;
-}
-
 int
 pgb_archive_waiting(void)
 {

@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #include "datatype/timestamp.h"
+#include "io/digest.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "port/pg_crc32c.h"
 #include "server/compat.h"
 #include "server/physical/copy_work.h"
 #include "server/physical/page_check.h"
@@ -156,9 +156,8 @@ static void
 copy_content(Copier *copier, CopyPiece *piece, int fd, uint64 length)
 {
 	bool		keeps_length = copier->file->is_relation || !piece->is_whole;
-	pg_crc32c	crc;
 
-	INIT_CRC32C(crc);
+	piece->crc = 0;
 	while (piece->copied < length)
 	{
 		uint64		offset = piece->offset + piece->copied;
@@ -179,7 +178,7 @@ copy_content(Copier *copier, CopyPiece *piece, int fd, uint64 length)
 		}
 		if (copier->file->is_relation && copier->shared->checksums)
 			pgb_check_pages(&copier->checker, buffer, got, offset);
-		COMP_CRC32C(crc, buffer, got);
+		piece->crc = pgb_crc32c_extend(piece->crc, buffer, got);
 		pgb_pack_used(copier->pack, got);
 		piece->copied += got;
 		pgb_job_add_bytes(copier->shared->job, got);
@@ -188,8 +187,6 @@ copy_content(Copier *copier, CopyPiece *piece, int fd, uint64 length)
 		if (got < wanted)
 			break;				/* shorter than a moment ago */
 	}
-	FIN_CRC32C(crc);
-	piece->crc = piece->copied > 0 ? crc : 0;
 }
 
 static void

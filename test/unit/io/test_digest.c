@@ -30,6 +30,42 @@ test_known(void)
 		   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "SHA-256 of nothing");
 }
 
+/* By the definition: bit by bit. */
+static uint32
+crc_by_bits(const unsigned char *data, size_t length)
+{
+	uint32		crc = 0xFFFFFFFF;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		crc ^= data[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = (crc & 1) ? (crc >> 1) ^ 0x82F63B78 : crc >> 1;
+	}
+	return ~crc;
+}
+
+/* Lengths around those at which another way of computing is taken, and odd addresses. */
+static void
+test_lengths(void)
+{
+	unsigned char *data = palloc(SIZE);
+	int			wrong = 0;
+
+	for (int i = 0; i < SIZE; i++)
+		data[i] = (unsigned char) tap_random();
+	for (int i = 0; i < 300; i++)
+	{
+		size_t		offset = tap_random() % 9;
+		size_t		length = i < 200 ? (i / 9) * 4096 + i % 9 : tap_random() % (SIZE - offset);
+
+		length = Min(length, SIZE - offset);
+		if (pgb_crc32c(data + offset, length) != crc_by_bits(data + offset, length))
+			wrong++;
+	}
+	is_uint(wrong, 0, "300 CRCs are those of the definition");
+}
+
 static void
 test_combine(void)
 {
@@ -83,6 +119,7 @@ int
 main(void)
 {
 	test_known();
+	test_lengths();
 	test_combine();
 	test_long();
 	return done_testing();
