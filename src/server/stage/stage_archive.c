@@ -126,6 +126,14 @@ find_backup(PgbStage *stage)
 
 /* What has been recovered is an archive as any other. */
 static void
+take_recovered(PgbStage *stage)
+{
+	stage->repository = stage->recovered->repository;
+	stage->manifest = stage->recovered->manifest;
+	stage->backup = stage->recovered->backup;
+}
+
+static void
 recover(PgbStage *stage)
 {
 	PgbRecoverRequest request = {0};
@@ -139,9 +147,7 @@ recover(PgbStage *stage)
 	request.backup = stage->request.backup;
 	request.jobs = pgb_guc_jobs;
 	stage->recovered = pgb_recover(&request);
-	stage->repository = stage->recovered->repository;
-	stage->manifest = stage->recovered->manifest;
-	stage->backup = stage->recovered->backup;
+	take_recovered(stage);
 }
 
 void
@@ -150,7 +156,9 @@ pgb_stage_open_archive(PgbStage *stage)
 	size_t		length;
 	char	   *data;
 
-	if (stage->request.has_target)
+	if (stage->recovered != NULL)
+		take_recovered(stage);
+	else if (stage->request.has_target)
 		recover(stage);
 	else
 		find_backup(stage);
@@ -158,6 +166,15 @@ pgb_stage_open_archive(PgbStage *stage)
 	data = pgb_backup_read_file(stage->repository, stage->manifest, PGB_TOC_NAME,
 								MaxAllocSize - 1, &length);
 	read_toc(stage, data, length);
+}
+
+void
+pgb_stage_share_toc(PgbStage *stage, const PgbStage *other)
+{
+	stage->backup = other->backup;
+	stage->encoding = other->encoding;
+	stage->toc = other->toc;
+	stage->relations = other->relations;
 }
 
 void

@@ -67,8 +67,8 @@ relation_kind(const PgbTocEntry *entry)
 	return NULL;
 }
 
-static void
-index_relations(PgbStage *stage)
+void
+pgb_stage_index_relations(PgbStage *stage)
 {
 	HASHCTL		ctl;
 
@@ -289,7 +289,8 @@ pgb_stage_find(PgbStage *stage)
 	List	   *tables;
 	PgbTocEntry *entry;
 
-	index_relations(stage);
+	if (stage->relations == NULL)
+		pgb_stage_index_relations(stage);
 	if (OidIsValid(stage->request.oid))
 		return find_by_oid(stage);
 	split_name(stage, &schema, &name);

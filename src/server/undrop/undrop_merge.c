@@ -3,7 +3,7 @@
  * undrop_merge.c
  *	  After a TRUNCATE: the statement that puts the rows back.
  *
- * src/server/recovery/undrop_merge.c
+ * src/server/undrop/undrop_merge.c
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,7 @@
 #include "access/sysattr.h"
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
-#include "server/recovery/undrop.h"
+#include "server/undrop/undrop.h"
 #include "server/stage/stage.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
