@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "repo/datadir_file.h"
 #include "server/compat.h"
 #include "server/guc.h"
 #include "server/program.h"
@@ -62,12 +63,18 @@ pin_settings(void)
 static void
 read_request(PgbRecover *recover)
 {
-	char	   *scratch;
+	char	   *json;
+	size_t		length;
+
+	recover->scratch = pgb_scratch_join(recover->scratch_name);
+	json = pgb_target_read(pgb_scratch_path(recover->scratch, RECOVER_REQUEST), MaxAllocSize - 1,
+						   &length);
+	if (json == NULL)
+		elog(ERROR, "the scratch directory has no request");
 
 	StartTransactionCommand();
 	MemoryContextSwitchTo(recover->context);
-	recover->request = pgb_recover_request_from_json(recover->request_json, &scratch);
-	recover->scratch = pgb_scratch_join(scratch);
+	recover->request = pgb_recover_request_from_json(json, length);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(recover->context);
 }
@@ -145,7 +152,7 @@ pgb_recover_create(PgbJobRef job, char *request)
 
 	recover->context = CurrentMemoryContext;
 	recover->job = job;
-	recover->request_json = request;
+	recover->scratch_name = request;
 	return recover;
 }
 

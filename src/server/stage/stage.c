@@ -64,20 +64,19 @@ as_name_argument(FunctionCallInfo fcinfo)
 	return name;
 }
 
-/* The moment, if one was given. */
-static void
-read_target(FunctionCallInfo fcinfo, PgbStageRequest *request)
+void
+pgb_stage_target_arguments(FunctionCallInfo fcinfo, int at, int at_lsn, PgbStageRequest *request)
 {
-	if (!PG_ARGISNULL(ARG_AT) && !PG_ARGISNULL(ARG_AT_LSN))
+	if (!PG_ARGISNULL(at) && !PG_ARGISNULL(at_lsn))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("arguments \"%s\" and \"%s\" exclude each other", "at", "at_lsn"),
 				 errhint("Give the moment as one of them.")));
-	request->has_target = !PG_ARGISNULL(ARG_AT) || !PG_ARGISNULL(ARG_AT_LSN);
-	if (!PG_ARGISNULL(ARG_AT))
-		request->target = pgb_recover_target_time(PG_GETARG_TIMESTAMPTZ(ARG_AT));
-	else if (!PG_ARGISNULL(ARG_AT_LSN))
-		request->target = pgb_recover_target_lsn(PG_GETARG_LSN(ARG_AT_LSN));
+	request->has_target = !PG_ARGISNULL(at) || !PG_ARGISNULL(at_lsn);
+	if (!PG_ARGISNULL(at))
+		request->target = pgb_recover_target_time(PG_GETARG_TIMESTAMPTZ(at));
+	else if (!PG_ARGISNULL(at_lsn))
+		request->target = pgb_recover_target_lsn(PG_GETARG_LSN(at_lsn));
 }
 
 static void
@@ -88,7 +87,7 @@ read_request(FunctionCallInfo fcinfo, PgbStageRequest *request)
 	request->schema = pgb_text_argument(fcinfo, ARG_INTO_SCHEMA, "into_schema");
 	request->as_name = as_name_argument(fcinfo);
 	request->with_indexes = PG_ARGISNULL(ARG_WITH_INDEXES) || PG_GETARG_BOOL(ARG_WITH_INDEXES);
-	read_target(fcinfo, request);
+	pgb_stage_target_arguments(fcinfo, ARG_AT, ARG_AT_LSN, request);
 }
 
 static void
@@ -149,21 +148,26 @@ pgb_stage_table_of_request(PgbStage *stage)
 	pgb_stage_report(stage);
 }
 
-static Datum
-result(FunctionCallInfo fcinfo, const PgbStage *stage)
+void
+pgb_stage_result(const PgbStage *stage, Datum *values)
 {
-	TupleDesc	desc;
-	Datum		values[5];
-	bool		nulls[5] = {false};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != lengthof(values))
-		elog(ERROR, "pgbackup_restore_table must return %d columns", (int) lengthof(values));
-
 	values[0] = ObjectIdGetDatum(stage->root->oid);
 	values[1] = Int64GetDatum((int64) stage->row_count);
 	values[2] = CStringGetTextDatum(stage->backup);
 	values[3] = TimestampTzGetDatum(stage->manifest->as_of);
 	values[4] = LSNGetDatum(stage->manifest->start_lsn);
+}
+
+static Datum
+result(FunctionCallInfo fcinfo, const PgbStage *stage)
+{
+	TupleDesc	desc;
+	Datum		values[PGB_STAGE_COLUMNS];
+	bool		nulls[PGB_STAGE_COLUMNS] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != lengthof(values))
+		elog(ERROR, "pgbackup_restore_table must return %d columns", (int) lengthof(values));
+	pgb_stage_result(stage, values);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

@@ -8,6 +8,7 @@
  * rolled back.
  *
  *	  stage.c          the SQL function, and the order of things
+ *	  stage_tables.c   several tables at once
  *	  stage_find.c     which table of the archive is meant
  *	  stage_plan.c     which tables make it up: partitions, parents
  *	  stage_role.c     who may, who owns it, and the schema it goes to
@@ -27,6 +28,7 @@
 #ifndef PGB_STAGE_H
 #define PGB_STAGE_H
 
+#include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
 #include "repo/repository.h"
@@ -112,6 +114,14 @@ typedef struct PgbStage
 /* All of it, for a stage that has its context and its request; raises what goes wrong. */
 extern void pgb_stage_table_of_request(PgbStage *stage);
 
+/* The moment in two arguments, of which at most one is not null. */
+extern void pgb_stage_target_arguments(FunctionCallInfo fcinfo, int at, int at_lsn,
+									   PgbStageRequest *request);
+
+/* The row that tells of a staged table. */
+#define PGB_STAGE_COLUMNS	5
+extern void pgb_stage_result(const PgbStage *stage, Datum *values);
+
 /* ---- stage_archive.c ---- */
 
 /*
@@ -120,7 +130,10 @@ extern void pgb_stage_table_of_request(PgbStage *stage);
  */
 extern void pgb_stage_open_archive(PgbStage *stage);
 
-/* The same with a table of contents that was kept, in the encoding of this database, without rows. */
+/* Tables by their names, or the one of wanted->oid, as they were at the moment of the request. */
+extern struct PgbRecovered *pgb_stage_recover(const PgbStageRequest *wanted, List *relations);
+
+/* As pgb_stage_open_archive() with a table of contents that was kept, in the encoding of this database, without rows. */
 extern void pgb_stage_open_toc(PgbStage *stage, const char *data, size_t length,
 							   const char *backup);
 

@@ -133,20 +133,28 @@ take_recovered(PgbStage *stage)
 	stage->backup = stage->recovered->backup;
 }
 
+PgbRecovered *
+pgb_stage_recover(const PgbStageRequest *wanted, List *relations)
+{
+	PgbRecoverRequest request = {0};
+	ListCell   *lc;
+
+	foreach(lc, relations)
+		request.names = lappend(request.names, pgb_recover_name(lfirst(lc)));
+	if (OidIsValid(wanted->oid))
+		request.oids = list_make1_oid(wanted->oid);
+	request.search_path = pgb_recover_search_path();
+	request.target = wanted->target;
+	request.backup = wanted->backup;
+	request.jobs = pgb_guc_jobs;
+	return pgb_recover(&request);
+}
+
 static void
 recover(PgbStage *stage)
 {
-	PgbRecoverRequest request = {0};
-
-	if (OidIsValid(stage->request.oid))
-		request.oids = list_make1_oid(stage->request.oid);
-	else
-		request.names = list_make1(pgb_recover_name(stage->request.relation));
-	request.search_path = pgb_recover_search_path();
-	request.target = stage->request.target;
-	request.backup = stage->request.backup;
-	request.jobs = pgb_guc_jobs;
-	stage->recovered = pgb_recover(&request);
+	stage->recovered = pgb_stage_recover(&stage->request, OidIsValid(stage->request.oid) ? NIL :
+										 list_make1(stage->request.relation));
 	take_recovered(stage);
 }
 

@@ -246,6 +246,13 @@ has_only_data(PgbStage *stage, const char *schema, const char *name)
 static void
 refuse_missing(PgbStage *stage, const char *schema, const char *name)
 {
+	/* of several tables, the others did */
+	if (stage->recovered != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" did not exist at that moment", stage->request.relation),
+				 errhint("Give the name that it had then, with its schema, or another moment; pgbackup_drops shows what was dropped.")));
+
 	if (has_only_data(stage, schema, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),

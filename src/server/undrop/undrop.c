@@ -53,7 +53,7 @@ stage_truncated(const PgbDrop *drop)
 	stage->request.with_indexes = true;
 	pgb_stage_table_of_request(stage);
 	CommandCounterIncrement();
-	pgb_undrop_say_how_to_merge(stage->root->oid, drop->oid, drop->identity);
+	pgb_undrop_say_how_to_merge(stage->root->oid, drop);
 	return stage->root->oid;
 }
 

@@ -18,7 +18,7 @@
  *	  undrop_column.c  defaults and CHECK constraints that other tables have lost
  *	  undrop_schema.c  a schema that is gone
  *	  undrop_fail.c    what is told when something does not come back
- *	  undrop_merge.c   after a TRUNCATE: the statement that puts the rows back
+ *	  undrop_merge.c   after a TRUNCATE: the statements that put the rows back
  *
  * src/server/undrop/undrop.h
  *
@@ -188,8 +188,8 @@ extern char *pgb_undrop_way_out(const PgbUndrop *undrop);
 
 /*
  * Tells the caller, in a NOTICE, how to bring the rows of the staged table into the one
- * that was truncated, which may be gone by now.  identity: its name then, for people.
+ * that was truncated, which may be gone by now.
  */
-extern void pgb_undrop_say_how_to_merge(Oid staged, Oid truncated, const char *identity);
+extern void pgb_undrop_say_how_to_merge(Oid staged, const PgbDrop *drop);
 
 #endif							/* PGB_UNDROP_H */
