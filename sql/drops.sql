@@ -32,6 +32,24 @@ SELECT relation, oid = :customers AS customers, oid = :orders AS orders FROM pgb
 DELETE FROM pgbackup_drop_events;
 TABLE pgbackup_dropped_objects;
 
+-- what tables that stay have lost; of what goes with its table nothing is recorded; whose they were
+CREATE TABLE numbers (i serial PRIMARY KEY, n int DEFAULT 1 CHECK (n > 0));
+ALTER TABLE numbers OWNER TO regress_pgbackup_dropper;
+CREATE TABLE numbered (i int DEFAULT nextval('numbers_i_seq'), n int REFERENCES numbers);
+CREATE VIEW of_numbers AS SELECT * FROM numbers;
+SET client_min_messages = warning;
+BEGIN;
+SAVEPOINT before;
+DROP TABLE numbers CASCADE;
+ROLLBACK TO before;
+DROP TABLE numbers CASCADE;
+COMMIT;
+RESET client_min_messages;
+SELECT object_type, object_identity, by_cascade,
+	CASE owner_name WHEN session_user THEN 'me' ELSE owner_name END AS owner_name
+FROM pgbackup_dropped_objects ORDER BY object_type;
+DELETE FROM pgbackup_drop_events;
+
 -- who drops needs no rights on anything of ours
 SET ROLE regress_pgbackup_dropper;
 CREATE TABLE "My ""table""" (i int, "a column" int);
@@ -120,7 +138,14 @@ CREATE EXTENSION pgbackup VERSION '0.4.0' SCHEMA public;
 CREATE TABLE t AS SELECT 1 AS i;
 TRUNCATE t;
 DROP TABLE t;
-ALTER EXTENSION pgbackup UPDATE;
+ALTER EXTENSION pgbackup UPDATE TO '0.5.0';
 SET search_path = public;
 TABLE pgbackup_drops;
+
+-- of a version that knows no owners
+CREATE TABLE t AS SELECT 1 AS i;
+TRUNCATE t;
+DROP TABLE t;
+ALTER EXTENSION pgbackup UPDATE;
+SELECT command, relation, owner_name FROM pgbackup_drops JOIN pgbackup_dropped_objects USING (drop_id, oid) ORDER BY drop_id;
 DROP ROLE regress_pgbackup_dropper;

@@ -28,8 +28,8 @@ pgb_text_argument(FunctionCallInfo fcinfo, int number, const char *name)
 	return text_to_cstring(PG_GETARG_TEXT_PP(number));
 }
 
-static List *
-list_argument(FunctionCallInfo fcinfo, int number, const char *name)
+List *
+pgb_list_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	ArrayType  *array;
 	Datum	   *values;
@@ -132,11 +132,11 @@ pgb_options_arguments(FunctionCallInfo fcinfo, int first, PgbTask task)
 	PgbRunOptions *options = palloc0(sizeof(PgbRunOptions));
 
 	options->label = label_argument(fcinfo, first);
-	options->schemas = list_argument(fcinfo, first + 1, "schemas");
-	options->tables = list_argument(fcinfo, first + 2, "tables");
-	options->exclude_schemas = list_argument(fcinfo, first + 3, "exclude_schemas");
-	options->exclude_tables = list_argument(fcinfo, first + 4, "exclude_tables");
-	options->exclude_table_data = list_argument(fcinfo, first + 5, "exclude_table_data");
+	options->schemas = pgb_list_argument(fcinfo, first + 1, "schemas");
+	options->tables = pgb_list_argument(fcinfo, first + 2, "tables");
+	options->exclude_schemas = pgb_list_argument(fcinfo, first + 3, "exclude_schemas");
+	options->exclude_tables = pgb_list_argument(fcinfo, first + 4, "exclude_tables");
+	options->exclude_table_data = pgb_list_argument(fcinfo, first + 5, "exclude_table_data");
 	options->content = pgb_content_from_text(pgb_text_argument(fcinfo, first + 6, "content"));
 	options->jobs = pgb_integer_argument(fcinfo, first + 7, "jobs", pgb_guc_jobs, 1, 64);
 	options->level = pgb_integer_argument(fcinfo, first + 8, "level",

@@ -20,6 +20,9 @@
 /* A text that must not be null. */
 extern char *pgb_text_argument(FunctionCallInfo fcinfo, int number, const char *name);
 
+/* The texts of an array, of which none is null or empty; NIL for null. */
+extern List *pgb_list_argument(FunctionCallInfo fcinfo, int number, const char *name);
+
 /* An integer in a range; fallback for null. */
 extern int	pgb_integer_argument(FunctionCallInfo fcinfo, int number, const char *name,
 								 int fallback, int min, int max);

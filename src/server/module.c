@@ -37,6 +37,7 @@ _PG_init(void)
 	pgb_archive_install();
 	pgb_dump_session_install();
 	pgb_truncate_install();
+	pgb_owners_install();
 	pgb_databases_install();
 	pgb_launcher_register();
 }

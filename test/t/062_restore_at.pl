@@ -133,6 +133,20 @@ sql(qq{
 is(hash_at($_, $at), $truth{$_}, "$_, changed since") foreach @kinds;
 is(hash_at('child', $at), $child_truth, 'a child by inheritance, with what it inherits');
 
+# ---- several, in one recovery ----
+
+my $recoveries = q{SELECT count(*) FROM pgbackup_runs WHERE kind = 'recovery'};
+my $recovered = sql($recoveries);
+sql('CREATE SCHEMA several');
+is(sql("SELECT string_agg(staged || ' ' || row_count, ', ') FROM pgbackup_restore_tables(ARRAY['orders', 'readings', \$\$$strange\$\$], at => '$at', into_schema => 'several')"),
+	q{several.orders 750, several.readings 5001, several."It's a ""name"".*" 100}, 'several tables in one call');
+is(hash("several.$_->[0]"), $truth{ $_->[1] }, "$_->[1], of several")
+  foreach [ 'orders', 'orders' ], [ 'readings', 'readings' ], [ q{"It's a ""name"".*"}, $strange ];
+is(sql($recoveries), $recovered + 1, 'share one recovery');
+fails_like($node, "SELECT pgbackup_restore_tables('{documents,nonsense}', at => '$at')",
+	qr/table "nonsense" did not exist at that moment/, 'one of them that did not exist');
+is(sql(q{SELECT to_regclass('pgbackup_recovery.documents') IS NULL}), 't', 'then none is staged');
+
 # ---- a database of another encoding, made after the backup ----
 
 sql(q{CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0});
@@ -228,6 +242,8 @@ sub refused
 
 refused("'orders', at => '$before'", qr/cannot recover to time.*first base backup.*ends after it.*The repository can recover from/s,
 	'a moment before the first backup is refused with the window');
+refused("'orders', at_lsn => '0/10'", qr/cannot recover to LSN 0\/10 .*first base backup.*ends after it.*The repository can recover from/s,
+	'and so is an LSN before it');
 refused("'orders', at => now() + interval '1 hour'", qr/is in the future/, 'the future is refused');
 refused("'orders', at_lsn => 'FFFF/0'", qr/no WAL has been written there/, 'so is WAL that is not written');
 refused("'orders', at => '$_'", qr/cannot recover to time $_: it is no moment.*pgbackup_recovery_window/s, "and $_") foreach 'infinity', '-infinity';

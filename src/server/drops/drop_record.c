@@ -29,12 +29,14 @@ static const char *const tables[] = {"pgbackup_drop_events", "pgbackup_dropped_o
 
 /*
  * What was named, and what went with it by CASCADE; not what is only a part of something
- * else (its indexes, its row type, the rule of a view), nor what is a copy in the recovery schema.
+ * else that went (its indexes, its row type, its constraints), nor what is a copy in the recovery
+ * schema.
  */
 #define WORTH_RECORDING \
 	"NOT d.is_temporary AND (d.original OR d.normal)" \
-	" AND d.object_type <> 'default value'" \
-	" AND NOT (d.object_type = 'rule' AND pg_catalog.starts_with(d.object_identity, '\"_RETURN\" on '))" \
+	" AND NOT (d.object_type IN ('default value', 'table constraint', 'trigger', 'rule', 'policy')" \
+	" AND d.address_names[1:2] IN (SELECT r.address_names FROM pg_catalog.pg_event_trigger_dropped_objects() r" \
+	" WHERE r.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND r.objsubid = 0))" \
 	" AND '" PGB_RECOVERY_SCHEMA "' NOT IN (coalesce(d.schema_name, ''), d.object_identity)"
 
 /* Only what has rows is a loss that we can do something about. */
@@ -95,37 +97,66 @@ typedef struct Drop
 	List	   *relations;		/* truncated ones; NIL: ask the event trigger */
 } Drop;
 
-static void
-record_dropped(const PgbOwnTables *own, const Drop *drop)
-{
-	Oid			types[] = {INT8OID};
-	Datum		values[1];
-
-	execute("SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d"
-			" WHERE " WORTH_RECORDING " AND " HAS_ROWS " LIMIT 1", 0, NULL, NULL);
-	if (SPI_processed == 0)
-		return;
-	values[0] = Int64GetDatum(insert_event(own, drop->command));
-	execute(psprintf("INSERT INTO %s.pgbackup_dropped_objects"
-					 " (drop_id, number, class, oid, sub, object_type, schema_name, object_name,"
-					 " object_identity, by_cascade)"
-					 " SELECT $1, pg_catalog.row_number() OVER (), d.classid, d.objid, d.objsubid, d.object_type,"
-					 " d.schema_name, d.object_name, d.object_identity, NOT d.original"
-					 " FROM pg_catalog.pg_event_trigger_dropped_objects() d WHERE " WORTH_RECORDING,
-					 own->schema),
-			lengthof(types), types, values);
-}
-
 static Datum
 oid_array(List *oids)
 {
-	Datum	   *elements = palloc(sizeof(Datum) * list_length(oids));
+	Datum	   *elements = palloc(sizeof(Datum) * (list_length(oids) + 1));
 	int			count = 0;
 	ListCell   *cell;
 
 	foreach(cell, oids)
 		elements[count++] = ObjectIdGetDatum(lfirst_oid(cell));
 	return PointerGetDatum(construct_array(elements, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+static Datum
+name_array(List *names)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * (list_length(names) + 1));
+	int			count = 0;
+	ListCell   *cell;
+
+	foreach(cell, names)
+		elements[count++] = DirectFunctionCall1(namein, CStringGetDatum(lfirst(cell)));
+	return PointerGetDatum(construct_array(elements, count, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
+}
+
+/* By the names of the columns, for before 0.6.0 of the extension there is no owner_name. */
+static void
+insert_objects(const PgbOwnTables *own, const char *query, int count, Oid *types, Datum *values)
+{
+	execute(psprintf("INSERT INTO %s.pgbackup_dropped_objects SELECT r.* FROM (%s) q,"
+					 " pg_catalog.jsonb_populate_record(NULL::%s.pgbackup_dropped_objects, pg_catalog.to_jsonb(q)) r",
+					 own->schema, query, own->schema), count, types, values);
+}
+
+static void
+record_dropped(const PgbOwnTables *own, const Drop *drop)
+{
+	Oid			types[] = {INT8OID, OIDARRAYOID, NAMEARRAYOID};
+	Datum		values[3];
+	List	   *relations;
+	List	   *owners;
+
+	pgb_take_dropped_owners(&relations, &owners);
+	execute("SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() d"
+			" WHERE " WORTH_RECORDING " AND " HAS_ROWS " LIMIT 1", 0, NULL, NULL);
+	if (SPI_processed == 0)
+		return;
+	values[0] = Int64GetDatum(insert_event(own, drop->command));
+	values[1] = oid_array(relations);
+	values[2] = name_array(owners);
+	insert_objects(own,
+				   "SELECT $1 AS drop_id, pg_catalog.row_number() OVER () AS number, d.classid AS class,"
+				   " d.objid AS oid, d.objsubid AS sub, d.object_type, d.schema_name, d.object_name,"
+				   " d.object_identity, NOT d.original AS by_cascade, w.owner AS owner_name"
+				   " FROM pg_catalog.pg_event_trigger_dropped_objects() d"
+				   " LEFT JOIN (SELECT DISTINCT ON (oid) oid, owner"
+				   " FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) WITH ORDINALITY AS w (oid, owner, number)"
+				   " ORDER BY oid, number DESC) w"
+				   " ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0 AND d.objid = w.oid"
+				   " WHERE " WORTH_RECORDING,
+				   lengthof(types), types, values);
 }
 
 static void
@@ -136,16 +167,16 @@ record_truncated(const PgbOwnTables *own, const Drop *drop)
 
 	values[0] = Int64GetDatum(insert_event(own, drop->command));
 	values[1] = oid_array(drop->relations);
-	execute(psprintf("INSERT INTO %s.pgbackup_dropped_objects"
-					 " (drop_id, number, class, oid, sub, object_type, schema_name, object_name,"
-					 " object_identity, by_cascade)"
-					 " SELECT $1, t.number, 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0, 'table',"
-					 " n.nspname, c.relname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), false"
-					 " FROM pg_catalog.unnest($2) WITH ORDINALITY AS t (oid, number)"
-					 " JOIN pg_catalog.pg_class c ON c.oid = t.oid"
-					 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-					 " WHERE n.nspname <> '" PGB_RECOVERY_SCHEMA "'", own->schema),
-			lengthof(types), types, values);
+	insert_objects(own,
+				   "SELECT $1 AS drop_id, t.number, 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class,"
+				   " c.oid, 0 AS sub, 'table' AS object_type, n.nspname AS schema_name, c.relname AS object_name,"
+				   " pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS object_identity,"
+				   " false AS by_cascade, pg_catalog.pg_get_userbyid(c.relowner) AS owner_name"
+				   " FROM pg_catalog.unnest($2) WITH ORDINALITY AS t (oid, number)"
+				   " JOIN pg_catalog.pg_class c ON c.oid = t.oid"
+				   " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+				   " WHERE n.nspname <> '" PGB_RECOVERY_SCHEMA "'",
+				   lengthof(types), types, values);
 }
 
 static void

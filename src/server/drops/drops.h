@@ -10,6 +10,7 @@
  *
  *	  drop_event.c     the event trigger: DROP, and ALTER TABLE ... DROP COLUMN
  *	  drop_truncate.c  TRUNCATE, which no event trigger sees
+ *	  drop_owner.c     whose the dropped relations were, which it does not see either
  *	  drop_record.c    the rows
  *
  * src/server/drops/drops.h
@@ -23,6 +24,18 @@
 
 /* Called by _PG_init while shared_preload_libraries are loaded. */
 extern void pgb_truncate_install(void);
+
+/* Likewise. */
+extern void pgb_owners_install(void);
+
+/* ---- drop_owner.c ---- */
+
+/*
+ * The relations that this transaction has dropped since it was asked last, and their owners
+ * (char *): none if we are not in shared_preload_libraries.  One may be there more than once, after
+ * a rollback to a savepoint; then the last one counts.
+ */
+extern void pgb_take_dropped_owners(List **relations, List **owners);
 
 /* ---- drop_record.c ---- */
 

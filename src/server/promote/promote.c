@@ -32,24 +32,55 @@ error_context(void *arg)
 }
 
 static void
-promote_table(PgbPromote *promote)
+push_context(ErrorContextCallback *callback, PgbPromote *promote)
+{
+	callback->callback = error_context;
+	callback->arg = promote;
+	callback->previous = error_context_stack;
+	error_context_stack = callback;
+}
+
+PgbPromote *
+pgb_promote_create(Oid staged)
+{
+	PgbPromote *promote = palloc0(sizeof(PgbPromote));
+
+	promote->stage = palloc0(sizeof(PgbStage));
+	promote->stage->context = CurrentMemoryContext;
+	promote->staged = staged;
+	promote->caller = GetUserId();
+	return promote;
+}
+
+void
+pgb_promote_begin(PgbPromote *promote)
 {
 	ErrorContextCallback callback;
 	int			settings;
 
 	pgb_promote_take(promote);
 
-	callback.callback = error_context;
-	callback.arg = promote;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-
+	push_context(&callback, promote);
 	pgb_promote_open_archive(promote);
 	settings = pgb_stage_set_settings(promote->stage);
 
 	pgb_promote_check_names(promote);
 	pgb_promote_move(promote);
 	pgb_promote_set_owners(promote);
+
+	AtEOXact_GUC(true, settings);
+	error_context_stack = callback.previous;
+}
+
+void
+pgb_promote_end(PgbPromote *promote)
+{
+	ErrorContextCallback callback;
+	int			settings;
+
+	push_context(&callback, promote);
+	settings = pgb_stage_set_settings(promote->stage);
+
 	pgb_promote_complete_tables(promote);
 
 	pgb_promote_lock_others(promote);
@@ -58,16 +89,13 @@ promote_table(PgbPromote *promote)
 	pgb_promote_add_grants(promote);
 	pgb_promote_add_foreign_keys(promote);
 	pgb_promote_finish(promote);
-	pgb_promote_note_lost(promote);
 
 	AtEOXact_GUC(true, settings);
 	error_context_stack = callback.previous;
-
-	pgb_stage_report(promote->stage);
 }
 
-void
-pgb_promote(Oid staged)
+static void
+promote_table(Oid staged)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
 	MemoryContext context;
@@ -77,12 +105,11 @@ pgb_promote(Oid staged)
 	context = AllocSetContextCreate(caller_context, "pgbackup promotion", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 
-	promote = palloc0(sizeof(PgbPromote));
-	promote->stage = palloc0(sizeof(PgbStage));
-	promote->stage->context = context;
-	promote->staged = staged;
-	promote->caller = GetUserId();
-	promote_table(promote);
+	promote = pgb_promote_create(staged);
+	pgb_promote_begin(promote);
+	pgb_promote_end(promote);
+	pgb_promote_note_lost(promote, NULL);
+	pgb_stage_report(promote->stage);
 
 	MemoryContextSwitchTo(caller_context);
 	MemoryContextDelete(context);
@@ -94,6 +121,6 @@ pgbackup_promote_table(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("pgbackup_promote_table()");
 	PreventCommandIfParallelMode("pgbackup_promote_table()");
 
-	pgb_promote(PG_GETARG_OID(0));
+	promote_table(PG_GETARG_OID(0));
 	PG_RETURN_OID(PG_GETARG_OID(0));
 }

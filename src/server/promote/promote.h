@@ -21,6 +21,10 @@
  * not see them (row security, a restrictive policy, a REVOKE), or when its rows
  * would be missing from a parent that is there: somebody must decide then.
  *
+ * A strict promotion warns only of what is none of the table's own: a role, a tablespace, a
+ * publication, a parent that is gone, and rows that break a foreign key now.  All else that
+ * does not come back is a failure, which its caller raises.
+ *
  * src/server/promote/promote.h
  *
  *-------------------------------------------------------------------------
@@ -28,6 +32,7 @@
 #ifndef PGB_PROMOTE_H
 #define PGB_PROMOTE_H
 
+#include "catalog/objectaddress.h"
 #include "server/stage/stage.h"
 #include "server/stage/stage_record.h"
 #include "storage/lockdefs.h"
@@ -42,14 +47,30 @@ typedef struct PgbPromote
 	List	   *ancestors;		/* PgbTocEntries of the partitioned tables above the root */
 	Oid			staged;			/* the root's */
 	Oid			caller;
+	const PgbStage *definitions;	/* whose table of contents is used; NULL: that of the record */
+	bool		strict;
+	List	   *failures;		/* of a strict one: char *, what is not put back and why */
+
+	/* Does this other table come back by itself, now or later?  NULL: no. */
+	bool		(*comes_back) (const PgbTocEntry *table, void *arg);
+	void	   *comes_back_arg;
 } PgbPromote;
 
 /* ---- promote.c ---- */
 
-/* Puts a staged table back, as pgbackup_promote_table() does. */
-extern void pgb_promote(Oid staged);
+/*
+ * The two halves of a promotion, for who puts back several tables: each gets its place and its
+ * owner, and then all that hangs on them.  Everything is in the memory context in which it was
+ * created.  The caller gets what stage->notes say: see pgb_stage_report().
+ */
+extern PgbPromote *pgb_promote_create(Oid staged);
+extern void pgb_promote_begin(PgbPromote *promote);
+extern void pgb_promote_end(PgbPromote *promote);
 
 /* ---- promote_find.c ---- */
+
+/* The partitioned table of which this is a partition, or NULL. */
+extern PgbTocEntry *pgb_promote_parent(const PgbStage *stage, const PgbTocEntry *partition);
 
 /*
  * The owner of a relation; InvalidOid if there is none.
@@ -98,11 +119,14 @@ typedef enum PgbPromoteActor
 	PGB_AS_ROLE_UNFORCED
 } PgbPromoteActor;
 
+/* NULL, or the error if it concerns only the piece; PGB_AS_ROLE_OR_CALLER is as PGB_AS_ROLE. */
+extern ErrorData *pgb_promote_try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece);
+
 /* NULL, or the error if it concerns only the piece. */
 extern ErrorData *pgb_promote_try(const PgbPromote *promote, Oid role, PgbPromoteActor actor,
 								  const PgbPiece *piece);
 
-/* The same; warns that it is not put back.  Returns whether it is. */
+/* The same; that it fails is a warning, or kept (strict).  Returns whether it is put back. */
 extern bool pgb_promote_try_or_warn(PgbPromote *promote, Oid role, PgbPromoteActor actor,
 									const PgbPiece *piece);
 
@@ -114,8 +138,15 @@ extern void pgb_promote_run(const PgbPromote *promote, Oid role, PgbPromoteActor
 extern void pgb_promote_warn(PgbPromote *promote, const char *text, const ErrorData *error,
 							 const char *hint);
 
+/* The same of a failure, which a strict promotion keeps. */
+extern void pgb_promote_fail(PgbPromote *promote, const char *text, const ErrorData *error,
+							 const char *hint);
+
+/* "The message.  Its detail" */
+extern char *pgb_promote_error_text(const ErrorData *error);
+
 /* That a piece is not put back, and the statements that would do it. */
-extern void pgb_promote_warn_left(PgbPromote *promote, const PgbPiece *piece, const ErrorData *error);
+extern void pgb_promote_fail_left(PgbPromote *promote, const PgbPiece *piece, const ErrorData *error);
 
 /* A piece of one ALTER TABLE of a relation that has its own name. */
 extern PgbPiece *pgb_promote_alter(char *title, char *schema, char *name, AlterTableCmd *command);
@@ -133,8 +164,26 @@ extern void pgb_promote_finish(PgbPromote *promote);
 
 extern void pgb_promote_lock_others(PgbPromote *promote);
 
+/* ---- promote_grant.c ---- */
+
+/* The grants on an object are those that its owner has of himself. */
+extern void pgb_promote_reset_object(const ObjectAddress *address);
+
+/*
+ * "SET SESSION AUTHORIZATION role" before a grant says who has made it; InvalidOid stands for
+ * the owner.  False if the role is gone, which is warned of, or if the caller must not act in
+ * its name: then *failure says so.
+ */
+extern bool pgb_promote_read_grantor(PgbStage *stage, Oid caller, const PgbTocEntry *entry,
+									 const VariableSetStmt *set, Oid *role, char **failure);
+
+/* Is it to a role that does not exist?  That is warned of. */
+extern bool pgb_promote_grantee_is_gone(PgbStage *stage, const PgbTocEntry *entry,
+										const GrantStmt *grant);
+
 /* ---- promote_lost.c ---- */
 
-extern void pgb_promote_note_lost(PgbPromote *promote);
+/* hint: how to get it back, or NULL for the usual one. */
+extern void pgb_promote_note_lost(PgbPromote *promote, const char *hint);
 
 #endif							/* PGB_PROMOTE_H */

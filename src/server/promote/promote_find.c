@@ -143,7 +143,9 @@ open_source(PgbPromote *promote)
 {
 	const PgbStagedRecord *record = promote->record;
 
-	if (record->toc != NULL)
+	if (promote->definitions != NULL)
+		pgb_stage_share_toc(promote->stage, promote->definitions);
+	else if (record->toc != NULL)
 		pgb_stage_open_toc(promote->stage, record->toc, record->toc_length, record->backup);
 	else
 		pgb_stage_open_archive(promote->stage);
@@ -231,9 +233,8 @@ take_sequences(PgbPromote *promote)
 	}
 }
 
-/* The partitioned table of which this is a partition, or NULL. */
-static PgbTocEntry *
-find_parent(const PgbStage *stage, const PgbTocEntry *partition)
+PgbTocEntry *
+pgb_promote_parent(const PgbStage *stage, const PgbTocEntry *partition)
 {
 	for (int n = 0; n < stage->toc->count; n++)
 	{
@@ -260,7 +261,7 @@ find_ancestors(PgbPromote *promote)
 
 	/* an archive that goes in circles is damaged; it has no more tables than entries */
 	while (list_length(promote->ancestors) < promote->stage->toc->count &&
-		   (entry = find_parent(promote->stage, entry)) != NULL)
+		   (entry = pgb_promote_parent(promote->stage, entry)) != NULL)
 		promote->ancestors = lappend(promote->ancestors, entry);
 }
 

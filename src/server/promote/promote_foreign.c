@@ -159,7 +159,7 @@ add_in_two_steps(PgbPromote *promote, const ForeignKey *key)
 	if (get_rel_relkind(pgb_promote_live(key->alter->relation)) == RELKIND_PARTITIONED_TABLE)
 		error = add_by_leaves(promote, key);
 	if (error != NULL)
-		pgb_promote_warn_left(promote, piece_of(key), error);
+		pgb_promote_fail_left(promote, piece_of(key), error);
 	return error == NULL;
 }
 
@@ -180,7 +180,7 @@ add(PgbPromote *promote, const ForeignKey *key)
 		warn_not_valid(promote, key, error);
 		return true;
 	}
-	pgb_promote_warn_left(promote, piece_of(key), error);
+	pgb_promote_fail_left(promote, piece_of(key), error);
 	return false;
 }
 
@@ -217,6 +217,24 @@ read_entry(PgbPromote *promote, PgbTocEntry *entry, ForeignKey *key)
 	return true;
 }
 
+/* What has gone together with this table brings the key back when it comes back. */
+static void
+note_no_table(PgbPromote *promote, const ForeignKey *key)
+{
+	const RangeVar *other = key->constraint->pktable;
+	const char *schema = other->schemaname != NULL ? other->schemaname : "";
+	const PgbTocEntry *entry = pgb_stage_find_relation(promote->stage, schema, other->relname);
+	char	   *text = psprintf("%s is not put back: table \"%s.%s\" does not exist",
+								key->title, schema, other->relname);
+	static const char *const hint = "It comes back when that table is put back.";
+
+	if (entry != NULL && promote->comes_back != NULL &&
+		promote->comes_back(entry, promote->comes_back_arg))
+		pgb_promote_warn(promote, text, NULL, hint);
+	else
+		pgb_promote_fail(promote, text, NULL, hint);
+}
+
 void
 pgb_promote_foreign_key_entry(PgbPromote *promote, PgbTocEntry *entry)
 {
@@ -228,11 +246,7 @@ pgb_promote_foreign_key_entry(PgbPromote *promote, PgbTocEntry *entry)
 	/* the constraint may say nothing of a schema */
 	if (!OidIsValid(pgb_promote_live(key.constraint->pktable)))
 	{
-		pgb_stage_note(promote->stage, WARNING, "%s is not put back: table \"%s.%s\" does not exist",
-					   key.title,
-					   key.constraint->pktable->schemaname != NULL ? key.constraint->pktable->schemaname : "",
-					   key.constraint->pktable->relname);
-		pgb_stage_note_hint(promote->stage, "It comes back when that table is put back.");
+		note_no_table(promote, &key);
 		return;
 	}
 

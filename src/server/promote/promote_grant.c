@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "nodes/value.h"
@@ -31,7 +32,7 @@
 
 /* Sets the ACL of a tuple to null, and forgets the roles in it. */
 static void
-reset_acl(Relation catalog, HeapTuple tuple, int attnum, Oid relation, int column, Oid owner)
+reset_acl(Relation catalog, HeapTuple tuple, int attnum, const ObjectAddress *address, Oid owner)
 {
 	TupleDesc	desc = RelationGetDescr(catalog);
 	Datum	   *values = palloc0(sizeof(Datum) * desc->natts);
@@ -49,18 +50,30 @@ reset_acl(Relation catalog, HeapTuple tuple, int attnum, Oid relation, int colum
 	replace[attnum - 1] = true;
 	CatalogTupleUpdate(catalog, &tuple->t_self,
 					   heap_modify_tuple(tuple, desc, values, nulls, replace));
-	updateAclDependencies(RelationRelationId, relation, column, owner, nmembers, members, 0, NULL);
+	updateAclDependencies(address->classId, address->objectId, address->objectSubId, owner,
+						  nmembers, members, 0, NULL);
 }
 
-static void
-reset_relation(Oid relation)
+void
+pgb_promote_reset_object(const ObjectAddress *address)
 {
-	Relation	catalog = table_open(RelationRelationId, RowExclusiveLock);
-	HeapTuple	tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relation));
+	AttrNumber	acl = get_object_attnum_acl(address->classId);
+	AttrNumber	owner = get_object_attnum_owner(address->classId);
+	Relation	catalog;
+	HeapTuple	tuple;
 
+	if (acl == InvalidAttrNumber || owner == InvalidAttrNumber)
+		return;
+	catalog = table_open(address->classId, RowExclusiveLock);
+	tuple = get_catalog_object_by_oid(catalog, get_object_attnum_oid(address->classId),
+									  address->objectId);
 	if (HeapTupleIsValid(tuple))
-		reset_acl(catalog, tuple, Anum_pg_class_relacl, relation, 0,
-				  ((Form_pg_class) GETSTRUCT(tuple))->relowner);
+	{
+		bool		isnull;
+
+		reset_acl(catalog, tuple, acl, address,
+				  DatumGetObjectId(heap_getattr(tuple, owner, RelationGetDescr(catalog), &isnull)));
+	}
 	table_close(catalog, RowExclusiveLock);
 }
 
@@ -77,8 +90,13 @@ reset_columns(Oid relation)
 				ObjectIdGetDatum(relation));
 	scan = systable_beginscan(catalog, AttributeRelidNumIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		reset_acl(catalog, tuple, Anum_pg_attribute_attacl, relation,
-				  ((Form_pg_attribute) GETSTRUCT(tuple))->attnum, owner);
+	{
+		ObjectAddress column;
+
+		ObjectAddressSubSet(column, RelationRelationId, relation,
+							((Form_pg_attribute) GETSTRUCT(tuple))->attnum);
+		reset_acl(catalog, tuple, Anum_pg_attribute_attacl, &column, owner);
+	}
 	systable_endscan(scan);
 	table_close(catalog, RowExclusiveLock);
 }
@@ -90,10 +108,11 @@ pgb_promote_reset_grants(const PgbPromote *promote)
 
 	foreach(lc, promote->record->parts)
 	{
-		Oid			relation = ((PgbStagedPart *) lfirst(lc))->oid;
+		ObjectAddress relation;
 
-		reset_relation(relation);
-		reset_columns(relation);
+		ObjectAddressSet(relation, RelationRelationId, ((PgbStagedPart *) lfirst(lc))->oid);
+		pgb_promote_reset_object(&relation);
+		reset_columns(relation.objectId);
 	}
 	CommandCounterIncrement();
 }
@@ -114,29 +133,48 @@ is_ours(const PgbPromote *promote, const GrantStmt *grant)
 	return true;
 }
 
-/*
- * "SET SESSION AUTHORIZATION role" before a grant says who has made it; InvalidOid stands for
- * the owner.  False when the caller must not act in that name.
- */
-static bool
-read_grantor(PgbPromote *promote, const PgbTocEntry *entry, const VariableSetStmt *set, Oid *role)
+bool
+pgb_promote_read_grantor(PgbStage *stage, Oid caller, const PgbTocEntry *entry,
+						 const VariableSetStmt *set, Oid *role, char **failure)
 {
 	const A_Const *value;
 
 	*role = InvalidOid;
+	*failure = NULL;
 	if (set->name == NULL || strcmp(set->name, "session_authorization") != 0 || set->kind != VAR_SET_VALUE)
 		return true;
 	value = linitial(set->args);
 	if (!IsA(value, A_Const) || !IsA(&value->val, String))
 		return false;
 	*role = get_role_oid(strVal(&value->val), true);
-	if (OidIsValid(*role) && has_privs_of_role(promote->caller, *role))
+	if (OidIsValid(*role) && has_privs_of_role(caller, *role))
 		return true;
-	pgb_stage_note(promote->stage, WARNING,
-				   OidIsValid(*role) ?
-				   "grants of role \"%s\" on \"%s\" are not put back: you are no member of it" :
-				   "grants of role \"%s\" on \"%s\" are not put back: it does not exist",
-				   strVal(&value->val), entry->tag);
+	if (OidIsValid(*role))
+		*failure = psprintf("grants of role \"%s\" on \"%s\" are not put back: you are no member of it",
+							strVal(&value->val), entry->tag);
+	else
+		pgb_stage_note(stage, WARNING,
+					   "grants of role \"%s\" on \"%s\" are not put back: it does not exist",
+					   strVal(&value->val), entry->tag);
+	return false;
+}
+
+bool
+pgb_promote_grantee_is_gone(PgbStage *stage, const PgbTocEntry *entry, const GrantStmt *grant)
+{
+	ListCell   *lc;
+
+	foreach(lc, grant->grantees)
+	{
+		const RoleSpec *role = lfirst_node(RoleSpec, lc);
+
+		if (role->roletype != ROLESPEC_CSTRING || OidIsValid(get_role_oid(role->rolename, true)))
+			continue;
+		pgb_stage_note(stage, WARNING,
+					   "grants to role \"%s\" on \"%s\" are not put back: it does not exist",
+					   role->rolename, entry->tag);
+		return true;
+	}
 	return false;
 }
 
@@ -148,6 +186,9 @@ put_back(PgbPromote *promote, const PgbTocEntry *entry, GrantStmt *grant, Oid gr
 	Oid			role = OidIsValid(grantor) ? grantor : owner;
 	PgbPiece   *piece = pgb_piece(psprintf("a grant on %s", entry->tag), list_make1(grant),
 								  pgb_stage_text(promote->stage, entry->defn));
+
+	if (promote->strict && pgb_promote_grantee_is_gone(promote->stage, entry, grant))
+		return;
 
 	/* what was taken away must not be there again */
 	if (grant->is_grant)
@@ -168,7 +209,14 @@ pgb_promote_grant_entry(PgbPromote *promote, PgbTocEntry *entry)
 		Node	   *statement = lfirst(lc);
 
 		if (IsA(statement, VariableSetStmt))
-			may = read_grantor(promote, entry, (VariableSetStmt *) statement, &role);
+		{
+			char	   *failure;
+
+			may = pgb_promote_read_grantor(promote->stage, promote->caller, entry,
+										   (VariableSetStmt *) statement, &role, &failure);
+			if (failure != NULL)
+				pgb_promote_fail(promote, failure, NULL, NULL);
+		}
 		else if (IsA(statement, GrantStmt) && may && is_ours(promote, (GrantStmt *) statement))
 			put_back(promote, entry, (GrantStmt *) statement, role);
 	}

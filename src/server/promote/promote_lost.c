@@ -23,6 +23,7 @@
 #include "rewrite/rewriteSupport.h"
 #include "server/promote/promote_entry.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 /* Names that are spelled out. */
@@ -249,9 +250,10 @@ visit_entry(void *arg, PgbTocEntry *entry)
  * caller may read, is in use: so they need no right on any schema.
  */
 void
-pgb_promote_note_lost(PgbPromote *promote)
+pgb_promote_note_lost(PgbPromote *promote, const char *hint)
 {
 	Lost		lost = {promote};
+	int			settings = pgb_stage_set_settings(promote->stage);
 	Oid			user;
 	int			security_context;
 
@@ -262,13 +264,16 @@ pgb_promote_note_lost(PgbPromote *promote)
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
 	pgb_stage_each_entry(promote->stage, visit_entry, &lost);
 	SetUserIdAndSecContext(user, security_context);
+	AtEOXact_GUC(true, settings);
 
 	if (lost.count > NAMES_MAX)
 		appendStringInfo(&lost.names, " and %d more", lost.count - NAMES_MAX);
 	if (lost.count > 0)
 	{
 		pgb_stage_note(promote->stage, NOTICE, "depended on it, and does not exist: %s", lost.names.data);
-		if (promote->record->toc != NULL)
+		if (hint != NULL)
+			pgb_stage_note_hint(promote->stage, hint);
+		else if (promote->record->toc != NULL)
 			pgb_stage_note_hint(promote->stage,
 								"Create them again; a logical backup that was made before has their definitions.");
 		else

@@ -124,6 +124,13 @@ refuse_live_table(const PgbPromote *promote, const char *live)
 	char	   *condition = key_condition(promote->staged);
 	StringInfoData hint;
 
+	if (promote->strict)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("table \"%s\" exists", live),
+				 errdetail("A table comes back only where its name is free."),
+				 errhint("Rename or drop the other one first; or stage the table beside it, by pgbackup_restore_table() with the lsn of pgbackup_drops as at_lsn.")));
+
 	initStringInfo(&hint);
 	appendStringInfo(&hint, "To merge the two, look at what differs: SELECT * FROM pgbackup_diff_table(%s, %s);",
 					 quote_literal_cstr(staged), quote_literal_cstr(live));

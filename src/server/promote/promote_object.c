@@ -13,11 +13,13 @@
  */
 #include "port/port.h"
 
+#include "catalog/pg_publication.h"
 #include "commands/trigger.h"
 #include "nodes/value.h"
 #include "server/promote/promote_entry.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 static PgbPiece *
 piece_of(const PgbPromote *promote, const PgbTocEntry *entry, const char *kind, const char *name,
@@ -222,7 +224,13 @@ pgb_promote_publication_entry(PgbPromote *promote, PgbTocEntry *entry)
 	AlterPublicationStmt *alter = linitial(pgb_stage_parse(promote->stage, entry->defn));
 	PgbStagedTable *table = pgb_promote_table(promote, published_table(alter));
 
-	if (table != NULL)
+	if (table == NULL)
+		return;
+	if (promote->strict && !OidIsValid(get_publication_oid(alter->pubname, true)))
+		pgb_promote_warn(promote,
+						 psprintf("table \"%s\" is not put back into publication \"%s\", which does not exist",
+								  pgb_stage_old_name(table->entry), alter->pubname), NULL, NULL);
+	else
 		(void) pgb_promote_try_or_warn(promote, pgb_promote_owner(table->oid), PGB_AS_ROLE_OR_CALLER,
 									   piece_of(promote, entry, "membership in publication", alter->pubname,
 												published_table(alter), (Node *) alter));

@@ -20,8 +20,8 @@
 /* Longer statements are not shown. */
 #define MAX_HINT_LENGTH		500
 
-static ErrorData *
-try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece)
+ErrorData *
+pgb_promote_try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 {
 	PgbStageIdentity caller;
 	ErrorData  *error;
@@ -38,17 +38,16 @@ try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 ErrorData *
 pgb_promote_try(const PgbPromote *promote, Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 {
-	ErrorData  *error = try_as(role, actor, piece);
+	ErrorData  *error = pgb_promote_try_as(role, actor, piece);
 
 	if (error != NULL && error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE &&
 		actor == PGB_AS_ROLE_OR_CALLER && superuser_arg(promote->caller))
-		error = try_as(promote->caller, PGB_AS_ROLE, piece);
+		error = pgb_promote_try_as(promote->caller, PGB_AS_ROLE, piece);
 	return error;
 }
 
-/* "The message.  Its detail" */
-static char *
-error_text(const ErrorData *error)
+char *
+pgb_promote_error_text(const ErrorData *error)
 {
 	char	   *text = psprintf("%c%s", pg_toupper((unsigned char) error->message[0]),
 								error->message + 1);
@@ -61,8 +60,24 @@ pgb_promote_warn(PgbPromote *promote, const char *text, const ErrorData *error, 
 {
 	pgb_stage_note(promote->stage, WARNING, "%s", text);
 	if (error != NULL)
-		pgb_stage_note_detail(promote->stage, error_text(error));
+		pgb_stage_note_detail(promote->stage, pgb_promote_error_text(error));
 	pgb_stage_note_hint(promote->stage, hint);
+}
+
+void
+pgb_promote_fail(PgbPromote *promote, const char *text, const ErrorData *error, const char *hint)
+{
+	MemoryContext old;
+
+	if (!promote->strict)
+	{
+		pgb_promote_warn(promote, text, error, hint);
+		return;
+	}
+	old = MemoryContextSwitchTo(promote->stage->context);
+	promote->failures = lappend(promote->failures, error == NULL ? psprintf("%s.", text) :
+								psprintf("%s: %s", text, pgb_promote_error_text(error)));
+	MemoryContextSwitchTo(old);
 }
 
 /* A statement of an archive in one line, if it is not too long for a hint; else NULL. */
@@ -88,11 +103,11 @@ one_line(const char *source)
 }
 
 void
-pgb_promote_warn_left(PgbPromote *promote, const PgbPiece *piece, const ErrorData *error)
+pgb_promote_fail_left(PgbPromote *promote, const PgbPiece *piece, const ErrorData *error)
 {
 	char	   *text = one_line(piece->source);
 
-	pgb_promote_warn(promote, psprintf("%s is not put back", piece->title), error,
+	pgb_promote_fail(promote, psprintf("%s is not put back", piece->title), error,
 					 text == NULL ? NULL : psprintf("When its cause is gone, run: %s", text));
 }
 
@@ -103,7 +118,7 @@ pgb_promote_try_or_warn(PgbPromote *promote, Oid role, PgbPromoteActor actor, co
 
 	if (error == NULL)
 		return true;
-	pgb_promote_warn_left(promote, piece, error);
+	pgb_promote_fail_left(promote, piece, error);
 	return false;
 }
 

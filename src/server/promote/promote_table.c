@@ -78,9 +78,9 @@ complete_column(PgbPromote *promote, const PgbStagedTable *table, const ColumnDe
 			add_default(promote, table, column->colname, constraint->raw_expr);
 		else if (constraint->contype == CONSTR_GENERATED &&
 				 find_column(table->oid, column->colname, &has_default, &generated) && !generated)
-			pgb_stage_note(promote->stage, WARNING,
-						   "column \"%s\" of table \"%s\" was generated, and is put back as an ordinary column",
-						   column->colname, pgb_stage_old_name(table->entry));
+			pgb_promote_fail(promote,
+							 psprintf("column \"%s\" of table \"%s\" was generated, and is put back as an ordinary column",
+									  column->colname, pgb_stage_old_name(table->entry)), NULL, NULL);
 	}
 }
 
@@ -263,5 +263,11 @@ pgb_promote_set_tablespace(PgbPromote *promote, const PgbTocEntry *entry, Oid re
 	piece = pgb_promote_alter(psprintf("tablespace \"%s\" of \"%s\"", entry->tablespace, name),
 							  entry->schema_name, name,
 							  pgb_alter_command(AT_SetTableSpace, entry->tablespace, NULL));
-	(void) pgb_promote_try_or_warn(promote, pgb_promote_owner(relation), PGB_AS_ROLE_OR_CALLER, piece);
+
+	/* without it nothing is lost but a place */
+	if (promote->strict && !OidIsValid(tablespace))
+		pgb_promote_warn(promote, psprintf("%s is not put back: the tablespace does not exist", piece->title),
+						 NULL, NULL);
+	else
+		(void) pgb_promote_try_or_warn(promote, pgb_promote_owner(relation), PGB_AS_ROLE_OR_CALLER, piece);
 }

@@ -185,6 +185,8 @@ inherit_to_child(PgbPromote *promote, PgbTocEntry *entry, CreateStmt *create)
 	Oid			child = pgb_promote_live(create->relation);
 	RangeVar   *parent;
 
+	if (promote->comes_back != NULL && promote->comes_back(entry, promote->comes_back_arg))
+		return;
 	if (!OidIsValid(child) || !names_root(promote, create->inhRelations) ||
 		list_member_oid(find_inheritance_children(promote->staged, NoLock), child))
 		return;

@@ -52,12 +52,18 @@ pgb_recover_wait(PgbRecover *recover, PgbSubprocess *program, const char *name)
 static void
 read_request(PgbRecover *recover)
 {
-	char	   *scratch;
+	char	   *json;
+	size_t		length;
+
+	recover->scratch = pgb_scratch_join(recover->scratch_name);
+	json = pgb_target_read(pgb_scratch_path(recover->scratch, RECOVER_REQUEST), MaxAllocSize - 1,
+						   &length);
+	if (json == NULL)
+		elog(ERROR, "the scratch directory has no request");
 
 	StartTransactionCommand();
 	MemoryContextSwitchTo(recover->context);
-	recover->request = pgb_recover_request_from_json(recover->request_json, &scratch);
-	recover->scratch = pgb_scratch_join(scratch);
+	recover->request = pgb_recover_request_from_json(json, length);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(recover->context);
 }
@@ -137,7 +143,7 @@ pgb_recover_create(PgbJobRef job, char *request)
 
 	recover->context = CurrentMemoryContext;
 	recover->job = job;
-	recover->request_json = request;
+	recover->scratch_name = request;
 	return recover;
 }
 

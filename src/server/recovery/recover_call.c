@@ -9,12 +9,24 @@
  */
 #include "port/port.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "access/xlog.h"
+#include "repo/datadir_file.h"
 #include "sandbox/sandbox.h"
 #include "server/recovery/recover_work.h"
 #include "server/wait.h"
+
+/* In a file, for it may name more tables than shared memory has room for. */
+static void
+write_request(const PgbScratch *scratch, const PgbRecoverRequest *request)
+{
+	char	   *json = pgb_recover_request_to_json(request);
+
+	pgb_target_write(pgb_scratch_path(scratch, RECOVER_REQUEST), S_IRUSR | S_IWUSR, json,
+					 strlen(json), false);
+}
 
 static void
 tell_unfiltered(const PgbScratch *scratch)
@@ -35,9 +47,8 @@ pgb_recover(const PgbRecoverRequest *request)
 	pgb_shmem_require();
 	pgb_recover_check_past(&request->target);
 	recovered->scratch = pgb_scratch_make();
-	recovered->backup = pgb_run_job(PGB_TASK_RECOVER,
-									pgb_recover_request_to_json(request, recovered->scratch->name),
-									true);
+	write_request(recovered->scratch, request);
+	recovered->backup = pgb_run_job(PGB_TASK_RECOVER, recovered->scratch->name, true);
 	tell_unfiltered(recovered->scratch);
 	recovered->repository = pgb_repository_open(pgb_scratch_path(recovered->scratch, "repository"),
 												GetSystemIdentifier(), false);

@@ -104,7 +104,7 @@ pgb_recover_search_path(void)
 /* ---- as JSON ---- */
 
 char *
-pgb_recover_request_to_json(const PgbRecoverRequest *request, const char *scratch)
+pgb_recover_request_to_json(const PgbRecoverRequest *request)
 {
 	StringInfoData json;
 	PgbJsonWriter w;
@@ -113,7 +113,6 @@ pgb_recover_request_to_json(const PgbRecoverRequest *request, const char *scratc
 	initStringInfo(&json);
 	pgb_json_begin(&w, &json, false);
 	pgb_json_object(&w, NULL);
-	pgb_json_string(&w, "scratch", scratch);
 	pgb_json_array(&w, "names");
 	foreach(lc, request->names)
 	{
@@ -173,14 +172,13 @@ read_target(const PgbJson *json, PgbTarget *target)
 
 /* Names are converted: call within a transaction. */
 PgbRecoverRequest *
-pgb_recover_request_from_json(const char *text, char **scratch)
+pgb_recover_request_from_json(const char *text, size_t length)
 {
-	PgbJson    *json = pgb_json_parse(text, strlen(text), WHAT);
+	PgbJson    *json = pgb_json_parse(text, length, WHAT);
 	PgbRecoverRequest *request = palloc0(sizeof(PgbRecoverRequest));
 	PgbJson    *oids = pgb_json_get_array(json, "oids", WHAT);
 	PgbJson    *schemas = pgb_json_get_array(json, "search_path", WHAT);
 
-	*scratch = pgb_json_need_string(json, "scratch", WHAT);
 	request->names = read_names(pgb_json_get_array(json, "names", WHAT));
 	for (uint32 i = 0; oids != NULL && i < oids->count; i++)
 		request->oids = lappend_oid(request->oids, (Oid) pgb_json_to_uint64(oids->values[i], WHAT));

@@ -18,7 +18,8 @@
 /* In the scratch repository's backup, beside what a logical backup has. */
 #define RECOVER_SCHEMA_TOC		"schema.dat"
 
-/* In the scratch directory, if it was so: the caller is told. */
+/* In the scratch directory: what is asked for, and whether it was replayed without the filter, of which the caller is told. */
+#define RECOVER_REQUEST			"request.json"
 #define RECOVER_UNFILTERED		"unfiltered"
 
 /* ---- recover_scratch.c ---- */
@@ -27,6 +28,7 @@
  * The scratch directory of one recovery:
  *
  *	  <pgbackup.scratch_directory>/pgbackup-<system identifier>-<pid>-<number>/
+ *		  request.json	what is to be recovered
  *		  lock			shared by the backend and the job for as long as they live; whoever can
  *						lock it alone removes the directory
  *		  sandbox/		the job's; gone when it ends
@@ -56,8 +58,8 @@ extern char *pgb_scratch_path(const PgbScratch *scratch, const char *name);
 
 /* ---- recover_request.c ---- */
 
-extern char *pgb_recover_request_to_json(const PgbRecoverRequest *request, const char *scratch);
-extern PgbRecoverRequest *pgb_recover_request_from_json(const char *json, char **scratch);
+extern char *pgb_recover_request_to_json(const PgbRecoverRequest *request);
+extern PgbRecoverRequest *pgb_recover_request_from_json(const char *json, size_t length);
 
 /* ---- the job ---- */
 
@@ -65,7 +67,7 @@ typedef struct PgbRecover
 {
 	PgbJobRef	job;
 	MemoryContext context;
-	char	   *request_json;
+	char	   *scratch_name;
 	PgbRecoverRequest *request;
 	PgbScratch *scratch;
 	PgbRepository *repository;	/* the server's */

@@ -133,21 +133,26 @@ pgb_stage_table_of_request(PgbStage *stage)
 	pgb_stage_report(stage);
 }
 
-static Datum
-result(FunctionCallInfo fcinfo, const PgbStage *stage)
+void
+pgb_stage_result(const PgbStage *stage, Datum *values)
 {
-	TupleDesc	desc;
-	Datum		values[5];
-	bool		nulls[5] = {false};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != lengthof(values))
-		elog(ERROR, "pgbackup_restore_table must return %d columns", (int) lengthof(values));
-
 	values[0] = ObjectIdGetDatum(stage->root->oid);
 	values[1] = Int64GetDatum((int64) stage->row_count);
 	values[2] = CStringGetTextDatum(stage->backup);
 	values[3] = TimestampTzGetDatum(stage->manifest->as_of);
 	values[4] = LSNGetDatum(stage->manifest->start_lsn);
+}
+
+static Datum
+result(FunctionCallInfo fcinfo, const PgbStage *stage)
+{
+	TupleDesc	desc;
+	Datum		values[PGB_STAGE_COLUMNS];
+	bool		nulls[PGB_STAGE_COLUMNS] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != lengthof(values))
+		elog(ERROR, "pgbackup_restore_table must return %d columns", (int) lengthof(values));
+	pgb_stage_result(stage, values);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

@@ -8,6 +8,7 @@
  * rolled back.
  *
  *	  stage.c          the SQL function, and the order of things
+ *	  stage_tables.c   several tables at once
  *	  stage_find.c     which table of the archive is meant
  *	  stage_plan.c     which tables make it up: partitions, parents
  *	  stage_role.c     who may, who owns it, and the schema it goes to
@@ -27,6 +28,7 @@
 #ifndef PGB_STAGE_H
 #define PGB_STAGE_H
 
+#include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
 #include "repo/repository.h"
@@ -102,6 +104,7 @@ typedef struct PgbStage
 								 * handled in one that does not */
 	List	   *comments;		/* PgbPieces, for the end */
 	List	   *left_out;		/* Strings: parts of tables that do not come along */
+	List	   *missing;		/* char *: partitions without their rows, and why */
 	List	   *notes;			/* for the caller: stage_notes.c */
 	uint64		row_count;
 } PgbStage;
@@ -111,14 +114,27 @@ typedef struct PgbStage
 /* All of it, for a stage that has its context and its request; raises what goes wrong. */
 extern void pgb_stage_table_of_request(PgbStage *stage);
 
+/* The row that tells of a staged table. */
+#define PGB_STAGE_COLUMNS	5
+extern void pgb_stage_result(const PgbStage *stage, Datum *values);
+
 /* ---- stage_archive.c ---- */
 
-/* Finds the backup, or recovers the moment that was asked for, and reads its table of contents. */
+/*
+ * Finds the backup, or recovers the moment that was asked for (unless that has been done:
+ * stage->recovered), and reads its table of contents.
+ */
 extern void pgb_stage_open_archive(PgbStage *stage);
 
-/* The same with a table of contents that was kept, in the encoding of this database, without rows. */
+/* Tables by their names, or the one of wanted->oid, as they were at the moment of the request. */
+extern struct PgbRecovered *pgb_stage_recover(const PgbStageRequest *wanted, List *relations);
+
+/* As pgb_stage_open_archive() with a table of contents that was kept, in the encoding of this database, without rows. */
 extern void pgb_stage_open_toc(PgbStage *stage, const char *data, size_t length,
 							   const char *backup);
+
+/* The same with that of another stage, which stays open, and whose relations have been indexed. */
+extern void pgb_stage_share_toc(PgbStage *stage, const PgbStage *other);
 
 /* A text of the archive in the server's encoding; NULL stays NULL. */
 extern char *pgb_stage_text(const PgbStage *stage, const char *text);
@@ -155,6 +171,9 @@ extern PgbOldName pgb_old_name(const char *schema, const char *name);
  * when there is none, several, or one that is not a table.
  */
 extern PgbTocEntry *pgb_stage_find(PgbStage *stage);
+
+/* Before names are looked up; pgb_stage_find() does it. */
+extern void pgb_stage_index_relations(PgbStage *stage);
 
 /* The entry that defines the table, view... of exactly this name, or NULL. */
 extern PgbTocEntry *pgb_stage_find_relation(const PgbStage *stage,
@@ -221,6 +240,11 @@ extern void pgb_stage_add_checks(PgbStage *stage);
 extern void pgb_stage_add_constraints_and_indexes(PgbStage *stage);
 extern void pgb_stage_drop_scaffolds(PgbStage *stage);
 extern void pgb_stage_add_comments(PgbStage *stage);
+
+/* ---- stage_sequence.c ---- */
+
+/* Gives a sequence the value of a SEQUENCE SET entry. */
+extern void pgb_stage_set_sequence(const PgbStage *stage, const PgbTocEntry *entry, Oid sequence);
 
 /* ---- stage_names.c ---- */
 

@@ -126,22 +126,36 @@ find_backup(PgbStage *stage)
 
 /* What has been recovered is an archive as any other. */
 static void
-recover(PgbStage *stage)
+take_recovered(PgbStage *stage)
 {
-	PgbRecoverRequest request = {0};
-
-	if (OidIsValid(stage->request.oid))
-		request.oids = list_make1_oid(stage->request.oid);
-	else
-		request.names = list_make1(pgb_recover_name(stage->request.relation));
-	request.search_path = pgb_recover_search_path();
-	request.target = stage->request.target;
-	request.backup = stage->request.backup;
-	request.jobs = pgb_guc_jobs;
-	stage->recovered = pgb_recover(&request);
 	stage->repository = stage->recovered->repository;
 	stage->manifest = stage->recovered->manifest;
 	stage->backup = stage->recovered->backup;
+}
+
+PgbRecovered *
+pgb_stage_recover(const PgbStageRequest *wanted, List *relations)
+{
+	PgbRecoverRequest request = {0};
+	ListCell   *lc;
+
+	foreach(lc, relations)
+		request.names = lappend(request.names, pgb_recover_name(lfirst(lc)));
+	if (OidIsValid(wanted->oid))
+		request.oids = list_make1_oid(wanted->oid);
+	request.search_path = pgb_recover_search_path();
+	request.target = wanted->target;
+	request.backup = wanted->backup;
+	request.jobs = pgb_guc_jobs;
+	return pgb_recover(&request);
+}
+
+static void
+recover(PgbStage *stage)
+{
+	stage->recovered = pgb_stage_recover(&stage->request, OidIsValid(stage->request.oid) ? NIL :
+										 list_make1(stage->request.relation));
+	take_recovered(stage);
 }
 
 void
@@ -150,7 +164,9 @@ pgb_stage_open_archive(PgbStage *stage)
 	size_t		length;
 	char	   *data;
 
-	if (stage->request.has_target)
+	if (stage->recovered != NULL)
+		take_recovered(stage);
+	else if (stage->request.has_target)
 		recover(stage);
 	else
 		find_backup(stage);
@@ -158,6 +174,15 @@ pgb_stage_open_archive(PgbStage *stage)
 	data = pgb_backup_read_file(stage->repository, stage->manifest, PGB_TOC_NAME,
 								MaxAllocSize - 1, &length);
 	read_toc(stage, data, length);
+}
+
+void
+pgb_stage_share_toc(PgbStage *stage, const PgbStage *other)
+{
+	stage->backup = other->backup;
+	stage->encoding = other->encoding;
+	stage->toc = other->toc;
+	stage->relations = other->relations;
 }
 
 void

@@ -67,8 +67,8 @@ relation_kind(const PgbTocEntry *entry)
 	return NULL;
 }
 
-static void
-index_relations(PgbStage *stage)
+void
+pgb_stage_index_relations(PgbStage *stage)
 {
 	HASHCTL		ctl;
 
@@ -246,6 +246,13 @@ has_only_data(PgbStage *stage, const char *schema, const char *name)
 static void
 refuse_missing(PgbStage *stage, const char *schema, const char *name)
 {
+	/* of several tables, the others did */
+	if (stage->recovered != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" did not exist at that moment", stage->request.relation),
+				 errhint("Give the name that it had then, with its schema, or another moment; pgbackup_drops shows what was dropped.")));
+
 	if (has_only_data(stage, schema, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -289,7 +296,8 @@ pgb_stage_find(PgbStage *stage)
 	List	   *tables;
 	PgbTocEntry *entry;
 
-	index_relations(stage);
+	if (stage->relations == NULL)
+		pgb_stage_index_relations(stage);
 	if (OidIsValid(stage->request.oid))
 		return find_by_oid(stage);
 	split_name(stage, &schema, &name);

@@ -158,6 +158,16 @@ attached_to(const PgbStage *stage, const PgbTocEntry *attach, const PgbTocEntry 
 }
 
 static void
+note_missing(PgbStage *stage, const char *text)
+{
+	MemoryContext old = MemoryContextSwitchTo(stage->context);
+
+	stage->missing = lappend(stage->missing, pstrdup(text));
+	MemoryContextSwitchTo(old);
+	pgb_stage_note(stage, WARNING, "%s", text);
+}
+
+static void
 plan_partitions(PgbStage *stage, PgbStagedTable *parent)
 {
 	check_stack_depth();
@@ -177,9 +187,8 @@ plan_partitions(PgbStage *stage, PgbStagedTable *parent)
 
 		entry = pgb_stage_find_relation(stage, partition->schemaname, partition->relname);
 		if (entry == NULL || !pgb_stage_is(entry, "TABLE"))
-			pgb_stage_note(stage, WARNING,
-						   "partition \"%s.%s\" is no table in the backup: staged without it",
-						   partition->schemaname, partition->relname);
+			note_missing(stage, psprintf("partition \"%s.%s\" is no table in the backup: staged without it",
+										 partition->schemaname, partition->relname));
 		else if (pgb_stage_table(stage, entry->dump_id) == NULL)
 		{
 			PgbStagedTable *table = plan_table(stage, entry, PGB_STAGED_PARTITION);
@@ -278,9 +287,8 @@ check_data(PgbStage *stage)
 		const PgbStagedTable *table = lfirst(lc);
 
 		if (table->role != PGB_STAGED_SCAFFOLD && !table->partitioned && table->data == NULL)
-			pgb_stage_note(stage, WARNING,
-						   "the backup has no rows of partition \"%s\": it is staged empty",
-						   pgb_stage_old_name(table->entry));
+			note_missing(stage, psprintf("the backup has no rows of partition \"%s\": it is staged empty",
+										 pgb_stage_old_name(table->entry)));
 	}
 }
 

@@ -111,7 +111,8 @@ insert_definition(const PgbOwnTables *own, const PgbStage *stage)
 	Datum		values[2];
 	bytea	   *toc;
 
-	if (recovered == NULL || pgb_own_schema(definitions, lengthof(definitions)) == NULL)
+	/* who puts the table back at once has them */
+	if (recovered == NULL || stage->request.for_promotion || pgb_own_schema(definitions, lengthof(definitions)) == NULL)
 		return;
 	toc = palloc(recovered->schema_toc_length + VARHDRSZ);
 	SET_VARSIZE(toc, recovered->schema_toc_length + VARHDRSZ);

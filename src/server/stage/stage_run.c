@@ -14,6 +14,7 @@
 #include "port/port.h"
 
 #include "access/xact.h"
+#include "parser/analyze.h"
 #include "server/attempt.h"
 #include "server/stage/stage.h"
 #include "tcop/utility.h"
@@ -57,6 +58,17 @@ pgb_stage_push_source(ErrorContextCallback *callback, char *source)
 	error_context_stack = callback;
 }
 
+/* A statement whose query is analyzed before the statement is run. */
+static Node *
+analyze(Node *statement, const char *source)
+{
+	RawStmt    *raw = makeNode(RawStmt);
+
+	raw->stmt = copyObject(statement);
+	raw->stmt_location = -1;
+	return parse_analyze_fixedparams(raw, source, NULL, 0, NULL)->utilityStmt;
+}
+
 static void
 run_statement(Node *statement, char *source)
 {
@@ -64,11 +76,12 @@ run_statement(Node *statement, char *source)
 	ErrorContextCallback callback;
 
 	planned->commandType = CMD_UTILITY;
-	planned->utilityStmt = copyObject(statement);
 	planned->stmt_location = -1;
 
 	pgb_stage_push_source(&callback, source);
 	PushActiveSnapshot(GetTransactionSnapshot());
+	planned->utilityStmt = IsA(statement, CreateTableAsStmt) ? analyze(statement, source) :
+		copyObject(statement);
 	ProcessUtility(planned, source, false, PROCESS_UTILITY_QUERY, NULL, NULL,
 				   None_Receiver, NULL);
 	PopActiveSnapshot();

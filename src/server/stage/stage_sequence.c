@@ -142,14 +142,10 @@ parse_setval(Node *statement, int64 *value, bool *is_called)
 }
 
 void
-pgb_stage_sequence_value_entry(PgbStage *stage, PgbTocEntry *entry)
+pgb_stage_set_sequence(const PgbStage *stage, const PgbTocEntry *entry, Oid sequence)
 {
-	const char *name = pgb_stage_new_name(stage, entry->schema_name, entry->tag, NULL);
 	int64		value;
 	bool		is_called;
-
-	if (name == NULL)
-		return;
 
 	if (!parse_setval(linitial(pgb_stage_parse(stage, entry->defn)), &value, &is_called))
 		ereport(ERROR,
@@ -158,9 +154,17 @@ pgb_stage_sequence_value_entry(PgbStage *stage, PgbTocEntry *entry)
 						stage->backup, entry->tag),
 				 errhint("Stage the table from another backup.")));
 
-	DirectFunctionCall3(setval3_oid,
-						ObjectIdGetDatum(get_relname_relid(name, stage->schema_oid)),
-						Int64GetDatum(value), BoolGetDatum(is_called));
+	DirectFunctionCall3(setval3_oid, ObjectIdGetDatum(sequence), Int64GetDatum(value),
+						BoolGetDatum(is_called));
+}
+
+void
+pgb_stage_sequence_value_entry(PgbStage *stage, PgbTocEntry *entry)
+{
+	const char *name = pgb_stage_new_name(stage, entry->schema_name, entry->tag, NULL);
+
+	if (name != NULL)
+		pgb_stage_set_sequence(stage, entry, get_relname_relid(name, stage->schema_oid));
 }
 
 PgbPiece *
