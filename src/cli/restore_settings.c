@@ -127,48 +127,13 @@ wal_get_command(const Restore *restore, const char *arguments)
 	return command.data;
 }
 
-/* With an offset: abbreviations of zones are not known yet when the server reads this. */
-static char *
-time_setting(int64 moment)
-{
-	char	   *text = pgb_time_to_text(moment);
-
-	text[strlen("2026-02-19")] = ' ';
-	text[strlen(text) - 1] = '\0';
-	return psprintf("%s+00", text);
-}
-
 static void
 append_target(StringInfo out, const Restore *restore)
 {
-	const PgbTarget *target = &restore->options.target;
-
 	for (int i = 0; i < lengthof(target_settings); i++)
 		pgb_append_setting(out, target_settings[i], "");
-	switch (target->kind)
-	{
-		case PGB_TARGET_LATEST:
-			break;
-		case PGB_TARGET_TIME:
-			pgb_append_setting(out, "recovery_target_time", time_setting(target->time));
-			break;
-		case PGB_TARGET_LSN:
-			pgb_append_setting(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
-			break;
-		case PGB_TARGET_XID:
-			pgb_append_setting(out, "recovery_target_xid", psprintf(UINT64_FORMAT, target->xid));
-			break;
-		case PGB_TARGET_NAME:
-			pgb_append_setting(out, "recovery_target_name", target->name);
-			break;
-		case PGB_TARGET_IMMEDIATE:
-			pgb_append_setting(out, "recovery_target", "immediate");
-			break;
-	}
-	pgb_append_setting(out, "recovery_target_inclusive", target->inclusive ? "on" : "off");
-	pgb_append_setting(out, "recovery_target_timeline", psprintf("%u", restore->route->timeline));
-	pgb_append_setting(out, "recovery_target_action",
-				   restore->options.action != NULL ? restore->options.action : "pause");
+	pgb_append_target(out, &restore->options.target, restore->route->timeline,
+					  restore->options.action != NULL ? restore->options.action : "pause");
 }
 
 static mode_t

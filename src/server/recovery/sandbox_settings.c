@@ -119,44 +119,10 @@ restore_command(const PgbSandboxState *state)
 	return command.data;
 }
 
-/* The server does not know yet what "Z" is when it reads this. */
-static char *
-time_setting(int64 moment)
-{
-	char	   *text = pgb_time_to_text(moment);
-
-	text[strlen(text) - 1] = '\0';
-	return psprintf("%s+00", text);
-}
-
 static void
 set_target(StringInfo out, const PgbSandboxRequest *request)
 {
-	const PgbTarget *target = &request->target;
-
-	switch (target->kind)
-	{
-		case PGB_TARGET_LATEST:
-			break;
-		case PGB_TARGET_TIME:
-			pgb_append_setting(out, "recovery_target_time", time_setting(target->time));
-			break;
-		case PGB_TARGET_LSN:
-			pgb_append_setting(out, "recovery_target_lsn", pgb_lsn_to_text(target->lsn));
-			break;
-		case PGB_TARGET_XID:
-			pgb_append_setting(out, "recovery_target_xid", psprintf(UINT64_FORMAT, target->xid));
-			break;
-		case PGB_TARGET_NAME:
-			pgb_append_setting(out, "recovery_target_name", target->name);
-			break;
-		case PGB_TARGET_IMMEDIATE:
-			pgb_append_setting(out, "recovery_target", "immediate");
-			break;
-	}
-	pgb_append_setting(out, "recovery_target_inclusive", target->inclusive ? "on" : "off");
-	pgb_append_setting(out, "recovery_target_timeline", psprintf("%u", request->route->timeline));
-	pgb_append_setting(out, "recovery_target_action", "promote");
+	pgb_append_target(out, &request->target, request->route->timeline, "promote");
 	pgb_append_setting(out, "hot_standby", "off");
 	pgb_append_setting(out, "recovery_prefetch", "off");
 }
