@@ -34,7 +34,8 @@ extern char *pgb_lines_next(PgbLines *lines);
  * What was read is not what is written there: raises ERRCODE_DATA_CORRUPTED, with this sentence
  * as its detail.
  */
-pg_noreturn extern void pgb_lines_damaged(const PgbLines *lines, const char *fmt,...) pg_attribute_printf(2, 3);
+pg_noreturn extern void pgb_lines_damaged(const PgbLines *lines, const char *fmt,...)
+			pg_attribute_printf(2, 3);
 
 /*
  * Raises unless this is a format of the object that is known, from 1 to the newest:

@@ -226,7 +226,8 @@ pgb_relation_map_read(PgbRepository *repository, const PgbManifest *manifest, Oi
 		PgbJson    *json = pgb_json_parse(line, strlen(line), reader.what);
 
 		if (!has_header)
-			pgb_lines_check_format(lines, pgb_json_need_uint64(json, FORMAT_MEMBER, reader.what), FORMAT);
+			pgb_lines_check_format(lines, pgb_json_need_uint64(json, FORMAT_MEMBER, reader.what),
+								   FORMAT);
 		else if (pgb_json_get(json, "database") != NULL)
 			parse_database(&reader, json);
 		else

@@ -24,7 +24,7 @@
 #define PGB_HINT_DAMAGED_WAL \
 	"Recovery cannot pass over it. Put a good copy of this file into the repository, or make a new base backup."
 
-/* .history and .backup files are small: each fork adds some hundred bytes, and nobody has a million. */
+/* .history and .backup files are small: each fork adds some hundred bytes. */
 #define PGB_WAL_TEXT_LIMIT		(16 * 1024 * 1024)
 
 /*

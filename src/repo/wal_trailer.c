@@ -126,6 +126,12 @@ size_member(const PgbWalName *name)
 	return pgb_wal_is_segment(name) ? "segment_size" : "size";
 }
 
+static uint64
+size_limit(const PgbWalName *name)
+{
+	return pgb_wal_is_segment(name) ? PG_UINT32_MAX : PGB_WAL_TEXT_LIMIT;
+}
+
 static void
 write_json(StringInfo out, const PgbWalName *name, const PgbWalTrailer *trailer)
 {
@@ -345,8 +351,7 @@ pgb_wal_trailer_parse(const char *data, size_t length, uint64 object_size,
 								 &facts->system_identifier))
 		pgb_wal_damaged(what, "Its system identifier is none.");
 	facts->timeline = need_number(pgb_json_get(json, "timeline"), PG_UINT32_MAX, what);
-	facts->segment_size = need_number(pgb_json_get(json, size_member(name)),
-									  pgb_wal_is_segment(name) ? PG_UINT32_MAX : PGB_WAL_TEXT_LIMIT, what);
+	facts->segment_size = need_number(pgb_json_get(json, size_member(name)), size_limit(name), what);
 	facts->raw_crc = pgb_crc_from_text(pgb_json_need_string(json, "raw_crc", what), what);
 	facts->stored_bytes = object_size;
 	trailer->crc = pgb_crc_from_text(pgb_json_need_string(json, "crc", what), what);
