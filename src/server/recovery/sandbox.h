@@ -87,7 +87,7 @@ extern PgbSandboxEstimate pgb_sandbox_estimate(const PgbSandboxRequest *request)
 extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
 
 /* Waits a moment, with interrupts; raises when it has ended, or grows too large. */
-extern void pgb_sandbox_nap(PgbSandbox *sandbox);
+extern void pgb_sandbox_attend(PgbSandbox *sandbox);
 
 /* Stops and removes it.  Raises nothing; more than once or NULL is fine. */
 extern void pgb_sandbox_remove(PgbSandbox *sandbox);

@@ -166,15 +166,19 @@ check_server(PgbSandboxState *state)
 }
 
 void
-pgb_sandbox_nap(PgbSandbox *sandbox)
+pgb_sandbox_nap(PgbSandboxState *state)
 {
-	PgbSandboxState *state = sandbox->state;
-
 	check_server(state);
 	pgb_sandbox_watch_room(state, false);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS,
 					 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
+}
+
+void
+pgb_sandbox_attend(PgbSandbox *sandbox)
+{
+	pgb_sandbox_nap(sandbox->state);
 }
 
 static void
@@ -200,7 +204,7 @@ pgb_sandbox_server_wait(PgbSandboxState *state)
 	{
 		MemoryContext old;
 
-		pgb_sandbox_nap(state->sandbox);
+		pgb_sandbox_nap(state);
 		show_progress(state);
 		old = MemoryContextSwitchTo(scratch);
 		pgb_sandbox_trim_wal(state);
