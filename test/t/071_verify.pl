@@ -98,7 +98,7 @@ is(proven($good), 'f', 'neither is a proof');
 my $rows = verify("'latest', 'restore'");
 like($rows, qr/^ok $good: Checked: .* It was restored in [0-9.]+ s, and looked into for [0-9.]+ s\. .*\z/m, 'restore: the last row is that of the backup');
 unlike($rows, qr/^(damaged|missing|failed)/m, 'and there is no problem');
-like($rows, qr/^not checked $good: Values of sequences/m, 'it says what was not checked');
+like($rows, qr/^not checked $good\/restore: Values of sequences/m, 'it says what was not checked');
 is(proven($good), 't', 'it is proven');
 is(leftovers(), '', 'and nothing is left');
 is(verify("'$good'") =~ s/:.*//sr, "ok $good", 'by its id');

@@ -86,17 +86,24 @@ is(proven($good), 'f', 'is no proof');
 # after the backup: rows, a table, a database, a prepared transaction that has it locked
 $node->safe_psql('shop', q{INSERT INTO customers SELECT i, 'new' FROM generate_series(20001, 20100) i});
 $node->safe_psql('shop', q{ALTER EVENT TRIGGER meddle DISABLE; CREATE TABLE later AS SELECT generate_series(1, 50) AS i; ALTER EVENT TRIGGER meddle ENABLE});
-sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0 TABLESPACE place");
+mkdir "$place/more" or die;
+sql("CREATE TABLESPACE more LOCATION '$place/more'");
+sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0 TABLESPACE more");
 $node->safe_psql('latin', qq{SET client_encoding = 'UTF8'; CREATE TABLE "gr\xc3\xbcn" (i int); INSERT INTO "gr\xc3\xbcn" VALUES (1), (2)});
 $node->safe_psql('shop', q{BEGIN; LOCK TABLE customers; INSERT INTO customers VALUES (0, 'prepared'); PREPARE TRANSACTION 'p'});
 my $commit = sql('SELECT clock_timestamp()');
 archive_all($node);
 
+# what replay would write there if it followed the record of the tablespace
+$node->safe_psql('latin', 'CHECKPOINT');
+sub more_files { return join "\n", map { "$_ " . -s $_ . ' ' . (stat $_)[9] } glob("$place/more/*/*/*"); }
+my $more = more_files();
+
 $found = verify("'latest full', 'restore'");
 like($found, qr/^ok $good: Checked: .* It was restored in [0-9.]+ s.* WAL was replayed up to .*amcheck has found [0-9]+ heaps right/m, 'a restore');
 unlike($found, qr/^(damaged|missing|failed)/m, 'without a problem') or diag($found);
-like($found, qr/^not checked $good: Indexes that amcheck does not know, or cannot look at here: [1-9]/m, 'a GIN index was not looked at');
-like($found, qr/^not checked $good: Rows were not compared.*and this cluster none of its pages\.$/m, 'there are no checksums to compare with');
+like($found, qr/^not checked $good\/restore: Indexes that amcheck does not know, or cannot look at here: [1-9]/m, 'a GIN index was not looked at');
+like($found, qr/^not checked $good\/restore: Rows were not compared.*and this cluster none of its pages\.$/m, 'there are no checksums to compare with');
 is(proven($good), 't', 'it is proven');
 is(sandboxes(), '', 'and the sandbox is gone');
 is($node->safe_psql('shop', 'SELECT count(*) FROM pg_prepared_xacts'), 1, 'the live server has its prepared transaction');
@@ -115,7 +122,7 @@ is($end, 't', 'it was recovered to more than the end of the backup');
 is(sql("SELECT '$proof->{reached_time}'::timestamptz > finished_at FROM pgbackup_list() WHERE id = '$good'"), 't', 'up to a commit after it');
 cmp_ok($proof->{recovery_microseconds}, '>', 0, 'the time of the recovery is measured');
 ok((grep { /Foreign keys/ } @{ $proof->{not_checked} }), 'and it says what was not checked');
-ok(-l (glob($node->data_dir . '/pg_tblspc/*'))[0] && -d $place, 'the tablespace of the live server is where it was');
+is(more_files(), $more, 'the tablespaces of the live server are as they were');
 $node->safe_psql('shop', "ROLLBACK PREPARED 'p'");
 
 # ---- a gap in the archive after the backup ----
@@ -128,7 +135,7 @@ my @after = grep { m{/(\w{24})\.zst$} && $1 gt $stop } sort glob("$wal/*.zst");
 rename $after[0], "$place/kept.zst" or die;
 unlink backup_folder($node, $good) . '/proof.json';
 $found = verify("'$good', 'restore'");
-like($found, qr/^not checked $good: WAL after the end of the backup was not replayed: /m, 'a gap after the backup is told');
+like($found, qr/^not checked $good\/restore: WAL after the end of the backup was not replayed: /m, 'a gap after the backup is told');
 like($found, qr/^ok $good: /m, 'and the backup is right all the same');
 is({ map { ("$_->{database}.$_->{name}" => $_->{rows}) } @{ proof($good)->{tables} } }->{'shop.customers'}, 20000, 'as it was at its end');
 rename "$place/kept.zst", $after[0] or die;

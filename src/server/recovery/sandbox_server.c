@@ -166,13 +166,17 @@ check_server(PgbSandboxState *state)
 void
 pgb_sandbox_attend(PgbSandbox *sandbox)
 {
-	PgbSandboxState *state = sandbox->state;
-
 	check_server(state);
 	pgb_sandbox_watch_room(state, false);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS,
 					 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
+}
+
+void
+pgb_sandbox_attend(PgbSandbox *sandbox)
+{
+	pgb_sandbox_nap(sandbox->state);
 }
 
 static void

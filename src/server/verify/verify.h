@@ -164,6 +164,9 @@ extern void pgb_trial_table(PgbTrial *trial, const char *database, const char *s
 /* Text in any state becomes text of this database's encoding, palloc'd. */
 extern char *pgb_trial_text(const char *bytes);
 
+/* The same of text of the manifest.  In a job. */
+extern char *pgb_trial_from_utf8(const char *utf8);
+
 /* ---- both ways: they fill trial, and raise what they fail with ---- */
 
 extern void pgb_verify_logical(PgbTrial *trial);

@@ -162,7 +162,7 @@ take_difference(PgbTrial *trial, const PgbTable *table, PgbRowsItem *item, Total
 {
 	uint64		rows = pg_atomic_read_u64(&item->rows);
 	uint64		found = pg_atomic_read_u64(&item->found_rows);
-	char	   *name = psprintf("%s.%s", table->schema_name, table->table_name);
+	char	   *name = pgb_trial_from_utf8(psprintf("%s.%s", table->schema_name, table->table_name));
 
 	if (++totals->different > NAMED)
 		return;
@@ -223,7 +223,7 @@ take_result(PgbTrial *trial, PgbRowsShared *shared)
 			take_table(trial, &shared->items[i], &totals);
 	}
 	if (totals.different > NAMED)
-		pgb_trial_problem(trial, NULL, PGB_FOUND_DAMAGED, "All in all %d tables differ from the backup.",
+		pgb_trial_problem(trial, "tables", PGB_FOUND_DAMAGED, "All in all %d tables differ from the backup.",
 						  totals.different);
 	pgb_trial_checked(trial, "The rows of %llu tables (%llu) are in number and content those of the backup.",
 					  (unsigned long long) totals.tables, (unsigned long long) totals.rows);

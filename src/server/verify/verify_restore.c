@@ -19,6 +19,9 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+/* What findings are of that are of nothing smaller */
+#define RESTORE		"restore"
+
 /* ---- what is known of it ---- */
 
 static char *format(const char *text, va_list args) pg_attribute_printf(1, 0);
@@ -73,8 +76,7 @@ pgb_trial_problem(PgbTrial *trial, const char *object, const char *status, const
 	sentence = format(text, args);
 	va_end(args);
 	pgb_findings_add(trial->verification->findings, trial->verification->manifest->id,
-					 object == NULL ? NULL : pgb_trial_text(object), status,
-					 pgb_trial_text(sentence));
+					 pgb_trial_text(object), status, pgb_trial_text(sentence));
 }
 
 void
@@ -105,6 +107,27 @@ pgb_trial_text(const char *bytes)
 	return text;
 }
 
+/* Conversions are in the catalogs; a job is in no transaction here. */
+static char *
+convert(const char *text, char *(*conversion) (const char *text))
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *converted;
+
+	StartTransactionCommand();
+	MemoryContextSwitchTo(context);
+	converted = conversion(text);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return converted;
+}
+
+char *
+pgb_trial_from_utf8(const char *utf8)
+{
+	return convert(utf8, pgb_from_utf8);
+}
+
 /* ---- what goes wrong ---- */
 
 /* Does it say something of this server, and nothing of the backup? */
@@ -126,7 +149,7 @@ is_about_us(int sqlerrcode)
 static void
 take_error(PgbTrial *trial, const ErrorData *error)
 {
-	pgb_trial_problem(trial, "restore",
+	pgb_trial_problem(trial, RESTORE,
 					  error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED ?
 					  PGB_FOUND_UNCHECKED : PGB_FOUND_FAILED,
 					  "%s%s%s", error->message, error->detail == NULL ? "" : ": ",
@@ -167,15 +190,7 @@ try_to_restore(PgbTrial *trial)
 static char *
 to_utf8(const char *text)
 {
-	MemoryContext context = CurrentMemoryContext;
-	char	   *utf8;
-
-	StartTransactionCommand();
-	MemoryContextSwitchTo(context);
-	utf8 = pgb_to_utf8(text);
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(context);
-	return utf8;
+	return convert(text, pgb_to_utf8);
 }
 
 static char **
@@ -228,7 +243,7 @@ report_unchecked(PgbTrial *trial)
 	ListCell   *lc;
 
 	foreach(lc, trial->unchecked)
-		pgb_trial_problem(trial, NULL, PGB_FOUND_UNCHECKED, "%s", (char *) lfirst(lc));
+		pgb_trial_problem(trial, RESTORE, PGB_FOUND_UNCHECKED, "%s", (char *) lfirst(lc));
 }
 
 /* "1.234 s" */
