@@ -218,7 +218,7 @@ SKIP:
 
 system_or_bail('cp', '-r', $cluster, repository($node) . '/1234567');
 is(findings('clusters', hint => 1), qq{ok: The repository also holds cluster 1234567 with 1 backup, the last of them "$id". }
-	  . 'To restore from it use the program: pgbackup restore, or pgbackup extract, with --cluster=1234567.', 'another cluster in the same repository');
+	  . "To restore tables or databases from it name a backup '1234567/$id'; the program takes --cluster=1234567.", 'another cluster in the same repository');
 system_or_bail('rm', '-r', repository($node) . '/1234567');
 
 # ---- workers ----

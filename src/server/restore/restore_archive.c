@@ -156,9 +156,8 @@ check_tablespaces(PgbRestore *restore)
 void
 pgb_restore_open_archive(PgbRestore *restore)
 {
-	restore->repository = pgb_server_repository(false);
-	restore->manifest = pgb_catalog_get(restore->repository, restore->request.backup, PGB_LOGICAL,
-										pgb_to_utf8(get_database_name(MyDatabaseId)));
+	restore->manifest = pgb_server_backup(restore->request.backup, PGB_LOGICAL,
+										  pgb_to_utf8(get_database_name(MyDatabaseId)), &restore->repository);
 	check_version(restore->manifest);
 	restore->encoding = archive_encoding(restore->manifest);
 	check_contents(restore);
