@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "repo/datadir_file.h"
@@ -317,10 +316,11 @@ add_room(const Restore *restore, Room *rooms, int *count, const char *path, uint
 {
 	char	   *parent = existing_parent(path);
 	struct stat st;
-	struct statvfs fs;
+	uint64		free;
+	uint64		total;
 	Room	   *room = rooms;
 
-	if (stat(parent, &st) != 0 || statvfs(parent, &fs) != 0)
+	if (stat(parent, &st) != 0 || !pgb_disk_room(parent, &free, &total))
 		pgb_target_report("examine", parent);
 	while (room < rooms + *count && room->device != st.st_dev)
 		room++;
@@ -329,7 +329,7 @@ add_room(const Restore *restore, Room *rooms, int *count, const char *path, uint
 		room->device = st.st_dev;
 		room->path = path;
 		room->needed = 0;
-		room->free = (uint64) fs.f_bavail * fs.f_frsize;
+		room->free = free;
 		(*count)++;
 	}
 	room->needed += needed;

@@ -13,7 +13,6 @@
 #include "port/port.h"
 #include "cli/spool.h"
 
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,10 +87,11 @@ drop_others(const Helper *helper)
 static bool
 has_room(const Helper *helper)
 {
-	struct statvfs room;
+	uint64		free;
+	uint64		total;
 
-	return statvfs(helper->spool->folder, &room) == 0 &&
-		(uint64) room.f_bavail * room.f_frsize >= (uint64) ROOM * helper->segment_size;
+	return pgb_disk_room(helper->spool->folder, &free, &total) &&
+		free >= (uint64) ROOM * helper->segment_size;
 }
 
 /*

@@ -294,3 +294,24 @@ pgb_server_repository(bool create)
 	pgb_place_check(PGB_PLACE_WAL, pgb_guc_repository);
 	return pgb_repository_open(pgb_guc_repository, GetSystemIdentifier(), create);
 }
+
+PgbManifest *
+pgb_server_backup(const char *backup, PgbKind kind, const char *database,
+				  PgbRepository **repository)
+{
+	const char *slash = strchr(backup, '/');
+	uint64		cluster;
+
+	/* what is no such name does not exist, as any other */
+	if (slash == NULL || !pgb_cluster_from_folder(pnstrdup(backup, slash - backup), &cluster))
+		cluster = GetSystemIdentifier();
+	else
+		backup = slash + 1;
+	if (cluster != GetSystemIdentifier() && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be superuser to use the backups of another cluster")));
+
+	*repository = pgb_repository_open(pgb_guc_repository, cluster, false);
+	return pgb_catalog_get(*repository, backup, kind, database);
+}

@@ -49,4 +49,12 @@ extern void pgb_guc_define(void);
  */
 extern PgbRepository *pgb_server_repository(bool create);
 
+/*
+ * The backup that somebody names, as pgb_catalog_get() does, and its repository.  One of another cluster is
+ * "<system identifier>/<id>": whom it belongs to there is not known here, so that only superusers get it
+ * (ERRCODE_INSUFFICIENT_PRIVILEGE).
+ */
+extern PgbManifest *pgb_server_backup(const char *backup, PgbKind kind, const char *database,
+									  PgbRepository **repository);
+
 #endif							/* PGB_GUC_H */

@@ -164,15 +164,16 @@ pgbackup_contents(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *backup = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *slash = strchr(backup, '/');
+	const char *id = slash != NULL ? slash + 1 : backup;
 	PgbRepository *repository;
 	PgbManifest *m;
 	bool		is_base;
 
 	InitMaterializedSRF(fcinfo, 0);
-	is_base = pgb_id_is_valid(backup) && pgb_id_kind(backup) != PGB_LOGICAL;
-	repository = pgb_server_repository(false);
-	m = pgb_catalog_get(repository, backup, is_base ? PGB_ANY_KIND : PGB_LOGICAL,
-						is_base ? NULL : pgb_to_utf8(get_database_name(MyDatabaseId)));
+	is_base = pgb_id_is_valid(id) && pgb_id_kind(id) != PGB_LOGICAL;
+	m = pgb_server_backup(backup, is_base ? PGB_ANY_KIND : PGB_LOGICAL,
+						  is_base ? NULL : pgb_to_utf8(get_database_name(MyDatabaseId)), &repository);
 	if (m->kind == PGB_LOGICAL)
 		list_tables(rsinfo, m);
 	else

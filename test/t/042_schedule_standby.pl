@@ -32,6 +32,9 @@ $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->append_conf('postgresql.conf', "pgbackup.repository = '" . repository($standby) . "'\n");
 $standby->start;
 
+is($standby->safe_psql('postgres', q{SELECT string_agg(name || ' ' || status, ' ' ORDER BY name) FROM pgbackup_check() WHERE name IN ('schedules', 'runs', 'preload', 'connection', 'archive')}),
+	'archive ok connection ok preload ok runs ok schedules ok schedules ok', 'all is well on a standby');
+
 # Due on both, by what the primary writes; and the primary's run is the only one.
 make_due($primary, 'postgres', 'nightly');
 is(wait_for_runs($primary, 'postgres', 'nightly', 1), 'succeeded 1 0', 'the primary runs it');

@@ -153,7 +153,7 @@ is(ids($anew), '', 'it has no backups yet');
 my ($last) = sort { $b cmp $a } map { m{([^/]+)$} } glob "$own/backups/2*";
 is($anew->safe_psql('postgres', q{SELECT status, detail, hint FROM pgbackup_check() WHERE name = 'clusters'}),
 	"ok|The repository also holds cluster $system with 2 backups, the last of them \"$last\".|"
-	  . "To restore from it use the program: pgbackup restore, or pgbackup extract, with --cluster=$system.",
+	  . "To restore tables or databases from it name a backup '$system/$last'; the program takes --cluster=$system.",
 	'the check tells whose backups there are');
 fails_like($anew, q{SELECT pgbackup_restore_table('public.t')}, qr/there is no logical backup of database "postgres".*of: $system\./s, 'and so does an error');
 my @mine = map { $anew->safe_psql('postgres', 'SELECT pgbackup_run()') } 1, 2;
@@ -164,7 +164,25 @@ $anew->safe_psql('postgres', 'SELECT pgbackup_expire(false)');
 is(ids($anew), join(' ', sort @mine[ 1, 2 ]), 'and removed');
 is(content_of($own), $kept, 'those of its predecessor are not touched');
 
-# as the hint says
+# ---- and gets its data from those ----
+
+stages($anew, "$system/$last", $later, 'a table is staged from a backup of the predecessor');
+stages($anew, "$system/latest", $later, 'or from the latest of them');
+is($anew->safe_psql('postgres', "SELECT row_count FROM pgbackup_contents('$system/$last') WHERE table_name = 't'"), 5000, 'whose contents are listed');
+is($anew->safe_psql('postgres', "SELECT count(*) > 500 FROM pgbackup_contents('$system/$base_2')"), 't', 'also those of a base backup');
+is($anew->safe_psql('postgres', "SELECT pgbackup_restore_database('as_it_was', '$system/$last')"), $last, 'a database, too');
+is(table_hash($anew, 'as_it_was', 't'), $later, 'with its rows');
+fails_like($anew, "SELECT pgbackup_restore_table('t', backup => '$last')", qr/backup "$last" does not exist/, 'without the cluster it is not found');
+fails_like($anew, "SELECT pgbackup_restore_table('t', backup => '1/latest')", qr/there is no logical backup.*which has system identifier 1, but of: /s, 'nor one of a cluster that is not there');
+fails_like($anew, "SELECT pgbackup_restore_table('t', backup => '../latest')", qr{backup "../latest" does not exist}, 'what is no cluster');
+$anew->safe_psql('postgres', 'CREATE ROLE somebody LOGIN; GRANT EXECUTE ON FUNCTION pgbackup_restore_table, pgbackup_contents TO somebody');
+for my $call ('pgbackup_restore_table($$t$$, backup =>', 'pgbackup_contents(')
+{
+	my (undef, undef, $denied) = $anew->psql('postgres', "SELECT $call '$system/$last')", extra_params => [ '-U', 'somebody' ]);
+	like($denied, qr/must be superuser to use the backups of another cluster/, "only superusers: $call");
+}
+
+# the program
 my $extracted = $anew->basedir . '/extracted';
 ($status, $out, $err) = program('extract', 'latest', '--repository', $moved, "--cluster=$system", '--table=public.t', "--to=$extracted");
 is($status, 0, 'a table of the predecessor is extracted') or diag($err);

@@ -15,6 +15,7 @@ use JSON::PP;
 use PgBackupRestore;
 use PgBackupSchedule;
 use PgBackupTest;
+use PgBackupTrouble;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -111,6 +112,7 @@ sub same_as_program
 
 	for ($said, $sql)
 	{
+		utf8::encode($_) if utf8::is_utf8($_);
 		s/\d+ minutes/N minutes/g;
 		s/tmp\.\d+/tmp.PID/g;
 		s/there are \d+ MB left/there are N MB left/g;
@@ -218,7 +220,7 @@ SKIP:
 
 system_or_bail('cp', '-r', $cluster, repository($node) . '/1234567');
 is(findings('clusters', hint => 1), qq{ok: The repository also holds cluster 1234567 with 1 backup, the last of them "$id". }
-	  . 'To restore from it use the program: pgbackup restore, or pgbackup extract, with --cluster=1234567.', 'another cluster in the same repository');
+	  . "To restore tables or databases from it name a backup '1234567/$id'; the program takes --cluster=1234567.", 'another cluster in the same repository');
 system_or_bail('rm', '-r', repository($node) . '/1234567');
 
 # ---- workers ----
@@ -307,6 +309,25 @@ wait_for(sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activ
 like($node->safe_psql('quiet', q{INSERT INTO pgbackup_runs (kind, status) VALUES ('logical', 'running'); SELECT status || detail FROM pgbackup_check() WHERE name = 'runs'}),
 	qr/^warnRun 1 \(logical\) is at work by its row, but has no job\.$/, 'a run without a job');
 
+# who holds the tables is not waited for
+my $session = session($node, [ 'BEGIN', 'LOCK TABLE pgbackup_runs', 'SELECT pg_sleep(600)' ], 'dbname=quiet application_name=locker');
+wait_for(sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'locker' AND wait_event = 'PgSleep'}) }, 'the lock');
+like($node->safe_psql('quiet', q{SELECT status || detail FROM pgbackup_check() WHERE name = 'schedules'}), qr/^failcanceling statement due to lock timeout$/, 'a locked table');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'locker'});
+finish_session($session);
+
+# ---- names that are not ASCII ----
+
+my $name = "gr\xc3\xb6\xc3\x9fe";
+$node->safe_psql('postgres', qq{CREATE DATABASE "$name"; CREATE DATABASE latin ENCODING LATIN1 LOCALE 'C' TEMPLATE template0});
+$node->safe_psql($_, 'CREATE EXTENSION pgbackup') for $name, 'latin';
+$node->safe_psql($name, 'SELECT pgbackup_run()');
+{
+	local $ENV{PGCLIENTENCODING} = 'UTF8';
+	like($node->safe_psql($_, q{SELECT string_agg(detail, ' ') FROM pgbackup_check() WHERE name = 'age'}), qr/of database \Q$name\E is/, 'the name of a database, in any encoding')
+	  for 'postgres', 'latin';
+}
+
 # ---- the scratch directory ----
 
 my $scratch = $node->safe_psql('postgres', 'SHOW pgbackup.scratch_directory');
@@ -346,6 +367,23 @@ chmod 0700, glob "$cluster/wal/*";
 becomes('archive', qr/^ok: All WAL is archived/, 'and then all is well');
 is(not_ok(), 'data_checksums:warn file_system:warn', 'nothing is left of it all');
 same_as_program('with an archive', 0);
+
+# ---- when all is well ----
+
+SKIP:
+{
+	my $small = $ENV{PGBACKUP_TEST_SMALL_FS};
+
+	skip 'no other file system', 1 unless $small;
+	$node->stop;
+	system_or_bail('pg_checksums', '--enable', '-D', $node->data_dir);
+	$node->append_conf('postgresql.conf', "archive_mode = off\npgbackup.repository = '$small/well'\n");
+	$node->start;
+	$node->safe_psql('postgres', q{SELECT pgbackup_run(tables => '{t}')});
+	like($node->safe_psql('postgres', 'SELECT status, message FROM pgbackup_status()'), qr/^OK\|\d+ findings, all of them ok$/, 'all is well');
+	system_or_bail('rm', '-r', "$small/well");
+	$node->append_conf('postgresql.conf', "archive_mode = on\npgbackup.repository = '" . repository($node) . "'\n");
+}
 
 # ---- without the library, or without room for it ----
 

@@ -52,8 +52,8 @@ report_cluster(PgbHealth *health, PgbStore *store, uint64 cluster)
 	pgb_health_report(health, PGB_CHECK_OK,
 					  psprintf("The repository also holds cluster " UINT64_FORMAT " with %d backup%s, the last of them \"%s\".",
 							   cluster, count, count == 1 ? "" : "s", ids[count - 1]),
-					  psprintf("To restore from it use the program: pgbackup restore, or pgbackup extract, with --cluster=" UINT64_FORMAT ".",
-							   cluster));
+					  psprintf("To restore tables or databases from it name a backup '" UINT64_FORMAT "/%s'; the program takes --cluster=" UINT64_FORMAT ".",
+							   cluster, ids[count - 1], cluster));
 }
 
 void

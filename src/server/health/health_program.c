@@ -20,8 +20,9 @@
 /* Seconds for an answer */
 #define PATIENCE	10
 
-/* Milliseconds from one look to the next */
-#define NAP_MS		10
+/* Milliseconds from one look to the next: while it may say something, and once it has closed its output */
+#define NAP_MS		1000
+#define END_NAP_MS	1
 
 /* ---- asking ---- */
 
@@ -32,14 +33,19 @@ wait_for_end(PgbSubprocess *process, const char *name)
 
 	while (!pgb_subprocess_ended(process))
 	{
+		pgsocket	socket = pgb_subprocess_socket(process);
+		bool		speaks = socket != PGINVALID_SOCKET;
+
 		CHECK_FOR_INTERRUPTS();
 		if (TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), PATIENCE * 1000))
 			ereport(ERROR,
 					(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 					 errmsg("%s did not answer within %d seconds", name, PATIENCE),
 					 errhint("Look what keeps it from connecting: pgbackup.conninfo, or the load of the machine.")));
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS,
-						 PG_WAIT_EXTENSION);
+		(void) WaitLatchOrSocket(MyLatch,
+								 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH |
+								 (speaks ? WL_SOCKET_READABLE : 0),
+								 socket, speaks ? NAP_MS : END_NAP_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
 }

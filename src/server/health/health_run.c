@@ -17,6 +17,7 @@
 #include "server/own_tables.h"
 #include "server/schedule/history.h"
 #include "server/schedule/rule.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 /* So long after its moment a backup may not be there yet. */
@@ -38,6 +39,15 @@ column_int64(uint64 row, int number)
 	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, &is_null);
 
 	return is_null ? 0 : DatumGetInt64(value);
+}
+
+/* A table that somebody has locked is a finding, and nothing to wait for. */
+static void
+open_tables(PgbOwnTables *own)
+{
+	pgb_own_tables_open(own, pgb_history_tables, PGB_HISTORY_TABLES);
+	(void) set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 }
 
 static void
@@ -148,7 +158,7 @@ pgb_health_schedules(PgbHealth *health)
 	int			count = 0;
 	PgbOwnTables own;
 
-	pgb_own_tables_open(&own, pgb_history_tables, PGB_HISTORY_TABLES);
+	open_tables(&own);
 	if (own.schema != NULL)
 	{
 		query(psprintf(schedules_query, own.schema));
@@ -228,7 +238,7 @@ pgb_health_runs(PgbHealth *health)
 	int			nfindings = 0;
 	PgbOwnTables own;
 
-	pgb_own_tables_open(&own, pgb_history_tables, PGB_HISTORY_TABLES);
+	open_tables(&own);
 	MemoryContextSwitchTo(context);
 	if (own.schema != NULL)
 	{

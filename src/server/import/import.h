@@ -113,6 +113,7 @@ typedef struct PgbImportShared
 	Oid			target;
 	int			dump_id;		/* of the TABLE DATA entry */
 	int			encoding;
+	uint64		system_identifier;	/* of the cluster whose backup it is */
 	char		backup[PGB_ID_SIZE];
 	char		repository[MAXPGPATH];
 } PgbImportShared;

@@ -207,6 +207,7 @@ create_context(const PgbImport *import, List *compressible, int nworkers)
 	shared->target = import->target;
 	shared->dump_id = import->table->dump_id;
 	shared->encoding = import->encoding;
+	shared->system_identifier = import->manifest->system_identifier;
 	strlcpy(shared->backup, import->manifest->id, sizeof(shared->backup));
 	strlcpy(shared->repository, import->repository->store->location, sizeof(shared->repository));
 	shm_toc_insert(pcxt->toc, PGB_IMPORT_KEY_SHARED, shared);

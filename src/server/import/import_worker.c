@@ -258,7 +258,7 @@ open_source(Worker *worker, shm_toc *toc)
 {
 	PgbImport  *import = &worker->import;
 
-	import->repository = pgb_repository_open(worker->shared->repository, GetSystemIdentifier(), false);
+	import->repository = pgb_repository_open(worker->shared->repository, worker->shared->system_identifier, false);
 	import->manifest = pgb_catalog_get(import->repository, worker->shared->backup, PGB_LOGICAL, NULL);
 	import->table = pgb_manifest_table_by_dump_id(import->manifest, worker->shared->dump_id);
 	if (import->table == NULL)

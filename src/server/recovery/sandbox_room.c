@@ -14,7 +14,6 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "repo/datadir_file.h"
@@ -38,18 +37,6 @@
 /* Directories in directories: a data directory has five levels. */
 #define MAX_DEPTH			8
 
-static bool
-read_room(const char *path, uint64 *free, uint64 *total)
-{
-	struct statvfs room;
-
-	if (statvfs(path, &room) != 0)
-		return false;
-	*free = (uint64) room.f_bavail * room.f_frsize;
-	*total = (uint64) room.f_blocks * room.f_frsize;
-	return true;
-}
-
 static char *
 parent_of(const char *path)
 {
@@ -65,7 +52,7 @@ pgb_sandbox_free_bytes(const char *path)
 	uint64		free;
 	uint64		total;
 
-	if (!read_room(path, &free, &total))
+	if (!pgb_disk_room(path, &free, &total))
 		pgb_target_report("look at the file system of", path);
 	return free;
 }
@@ -95,7 +82,7 @@ pgb_sandbox_check_room(PgbSandboxState *state, uint64 needed)
 	uint64		free;
 	uint64		total;
 
-	if (!read_room(parent, &free, &total))
+	if (!pgb_disk_room(parent, &free, &total))
 		pgb_target_report("look at the file system of", parent);
 	state->reserve = Min(total / RESERVE_PART, RESERVE_LIMIT);
 	if (free < needed + state->reserve)
@@ -144,7 +131,7 @@ pgb_sandbox_watch_room(PgbSandboxState *state, bool now)
 	state->measured_at = GetCurrentTimestamp();
 	size = measure(state->directory, 0);
 	state->sandbox->disk_bytes = Max(state->sandbox->disk_bytes, size);
-	if (read_room(state->directory, &free, &total) && free < state->reserve)
+	if (pgb_disk_room(state->directory, &free, &total) && free < state->reserve)
 		pgb_sandbox_full(state,
 						 psprintf("It has grown to %s; of %s there are %s left, and %s are to stay free.",
 								  size_text(size), size_text(total), size_text(free),

@@ -205,6 +205,7 @@ typedef struct PgbRestoreShared
 	PgbRestoreWork work;
 	PgbJobRef	job;
 	int			encoding;
+	uint64		system_identifier;	/* of the cluster whose backup it is */
 	char		backup[PGB_ID_SIZE];
 
 	pg_atomic_uint32 next_table;	/* to analyze */

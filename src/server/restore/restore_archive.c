@@ -13,8 +13,6 @@
  */
 #include "port/port.h"
 
-#include <sys/statvfs.h>
-
 #include "catalog/pg_tablespace.h"
 #include "commands/dbcommands.h"
 #include "commands/tablespace.h"
@@ -107,13 +105,10 @@ check_contents(PgbRestore *restore)
 static void
 check_room(const PgbManifest *manifest)
 {
-	struct statvfs fs;
 	uint64		room;
+	uint64		total;
 
-	if (statvfs(DataDir, &fs) != 0)
-		return;
-	room = (uint64) fs.f_bavail * fs.f_frsize;
-	if (room < manifest->stored_bytes)
+	if (pgb_disk_room(DataDir, &room, &total) && room < manifest->stored_bytes)
 		ereport(ERROR,
 				(errcode(ERRCODE_DISK_FULL),
 				 errmsg("there is no room for the database of backup \"%s\"", manifest->id),
@@ -156,9 +151,8 @@ check_tablespaces(PgbRestore *restore)
 void
 pgb_restore_open_archive(PgbRestore *restore)
 {
-	restore->repository = pgb_server_repository(false);
-	restore->manifest = pgb_catalog_get(restore->repository, restore->request.backup, PGB_LOGICAL,
-										pgb_to_utf8(get_database_name(MyDatabaseId)));
+	restore->manifest = pgb_server_backup(restore->request.backup, PGB_LOGICAL,
+										  pgb_to_utf8(get_database_name(MyDatabaseId)), &restore->repository);
 	check_version(restore->manifest);
 	restore->encoding = archive_encoding(restore->manifest);
 	check_contents(restore);

@@ -130,6 +130,7 @@ create_crew(PgbRestore *restore, PgbRestoreWork work, int items)
 	shared->work = work;
 	shared->job = restore->job;
 	shared->encoding = restore->encoding;
+	shared->system_identifier = restore->manifest->system_identifier;
 	strlcpy(shared->backup, restore->manifest->id, PGB_ID_SIZE);
 	pg_atomic_init_u32(&shared->next_table, 0);
 	pg_atomic_init_u32(&shared->chain_taken, 0);

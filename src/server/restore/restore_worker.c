@@ -226,7 +226,7 @@ open_archive(Worker *worker)
 	size_t		length;
 	char	   *data;
 
-	worker->repository = pgb_server_repository(false);
+	worker->repository = pgb_repository_open(pgb_guc_repository, worker->shared->system_identifier, false);
 	worker->manifest = pgb_catalog_get(worker->repository, worker->shared->backup, PGB_LOGICAL, NULL);
 	data = pgb_backup_read_file(worker->repository, worker->manifest, PGB_TOC_NAME,
 								MaxAllocSize - 1, &length);

@@ -118,9 +118,8 @@ read_toc(PgbStage *stage, const char *data, size_t length)
 static void
 find_backup(PgbStage *stage)
 {
-	stage->repository = pgb_server_repository(false);
-	stage->manifest = pgb_catalog_get(stage->repository, stage->request.backup, PGB_LOGICAL,
-									  pgb_to_utf8(get_database_name(MyDatabaseId)));
+	stage->manifest = pgb_server_backup(stage->request.backup, PGB_LOGICAL,
+										pgb_to_utf8(get_database_name(MyDatabaseId)), &stage->repository);
 	stage->backup = stage->manifest->id;
 }
 
