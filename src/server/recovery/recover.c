@@ -102,6 +102,7 @@ make_sandbox(PgbRecover *recover)
 	request.jobs = recover->request->jobs;
 	request.directory = pgb_scratch_path(recover->scratch, "sandbox");
 	request.job = recover->job;
+	request.beside_bytes = pgb_recover_dump_bytes(pgb_sandbox_table_bytes(&request));
 	recover->sandbox = pgb_sandbox_make(&request);
 	MemoryContextSwitchTo(recover->context);
 	if (recover->sandbox->without_filter)
