@@ -5,6 +5,7 @@
  *
  *	  find_wal.c      the records of the archive, from one LSN on, over gaps
  *	  find_open.c     what the transactions that have not ended hold
+ *	  find_map.c      what base backups know of relations
  *	  find_class.c    what pg_class says, as the WAL is read
  *	  find_drops.c    which of them drop or truncate a table
  *
@@ -15,6 +16,7 @@
 #ifndef PGB_FIND_H
 #define PGB_FIND_H
 
+#include "repo/relation_map.h"
 #include "server/compat.h"
 #include "server/wal_records.h"
 
@@ -97,5 +99,22 @@ extern const PgbFindRow *pgb_find_class_row(const PgbFindClass *class, const Pgb
 
 /* The WAL goes on after a gap. */
 extern void pgb_find_class_forget(PgbFindClass *class);
+
+/* ---- find_map.c ---- */
+
+typedef struct PgbFindMap PgbFindMap;
+
+/* Tells class which file pg_class is, of databases of which it does not know.  Kept in the current memory context. */
+extern PgbFindMap *pgb_find_map_open(PgbRepository *repository, PgbFindClass *class);
+
+/* Where to begin to read, to find what was committed since then; with the map of the first backup after that. */
+extern XLogRecPtr pgb_find_map_begin(PgbFindMap *map, TimestampTz since);
+
+/* From now on the map is that of the newest backup which ended before this.  One that cannot be read is a WARNING. */
+extern void pgb_find_map_choose(PgbFindMap *map, XLogRecPtr lsn);
+
+/* NULL: it is not in the map. */
+extern const PgbMappedDatabase *pgb_find_map_database(const PgbFindMap *map, Oid oid);
+extern const PgbMappedRelation *pgb_find_map_relation(const PgbFindMap *map, const PgbFindRelation *which);
 
 #endif							/* PGB_FIND_H */

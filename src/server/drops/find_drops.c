@@ -26,7 +26,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "repo/relation_map.h"
-#include "repo/timeline.h"
 #include "server/drops/find.h"
 #include "server/encoding.h"
 #include "server/guc.h"
@@ -45,15 +44,10 @@ PG_FUNCTION_INFO_V1(pgbackup_find_drops);
 
 typedef struct Find
 {
-	PgbRepository *repository;
 	ReturnSetInfo *rsinfo;
 	TimestampTz since;
 	TimestampTz until;
-	PgbCatalogEntry *backups;	/* oldest first; on the way to the newest timeline, or without a manifest */
-	int			nbackups;
-	const PgbManifest *mapped;	/* whose map is loaded */
-	PgbRelationMap *map;		/* NULL: it could not be read */
-	MemoryContext map_context;
+	PgbFindMap *map;
 	HTAB	   *open;
 	PgbFindClass *class;
 	HTAB	   *gone;			/* PgbFindRelation: files that commits have removed */
@@ -69,156 +63,6 @@ typedef struct Commit
 	xl_xact_parsed_commit parsed;
 	PgbFindTransaction held;
 } Commit;
-
-/* ---- what backups know ---- */
-
-static void
-list_backups(Find *find)
-{
-	uint32		newest = pgb_timeline_newest(find->repository);
-	PgbTimelineHistory *history = newest == 0 ? NULL : pgb_timeline_read(find->repository, newest);
-
-	find->backups = pgb_catalog_list_base(find->repository, &find->nbackups);
-	for (int i = 0; i < find->nbackups; i++)
-	{
-		PgbManifest *m = find->backups[i].manifest;
-
-		if (m != NULL && (history == NULL || !pgb_timeline_includes(history, m->timeline, m->stop_lsn)))
-			find->backups[i].manifest = NULL;
-	}
-}
-
-/* Transactions that commit after "since" may have begun before it, though hardly before a backup. */
-static XLogRecPtr
-find_beginning(const Find *find)
-{
-	XLogRecPtr	begin = InvalidXLogRecPtr;
-
-	for (int i = 0; i < find->nbackups; i++)
-	{
-		const PgbManifest *m = find->backups[i].manifest;
-
-		if (m != NULL && m->finished_at <= find->since)
-			begin = m->start_lsn;
-	}
-	return begin;
-}
-
-static void
-load_map(Find *find, const PgbManifest *manifest)
-{
-	MemoryContext caller = CurrentMemoryContext;
-
-	MemoryContextReset(find->map_context);
-	find->map = NULL;
-	find->mapped = manifest;
-	MemoryContextSwitchTo(find->map_context);
-	PG_TRY();
-	{
-		find->map = pgb_relation_map_read(find->repository, manifest, InvalidOid);
-	}
-	PG_CATCH();
-	{
-		int			code = geterrcode();
-
-		if (code != ERRCODE_DATA_CORRUPTED && code != ERRCODE_UNDEFINED_FILE &&
-			code != ERRCODE_UNDEFINED_OBJECT)
-			PG_RE_THROW();
-		FlushErrorState();
-		ereport(WARNING,
-				(errcode(code),
-				 errmsg("backup \"%s\" cannot tell the names of relations", manifest->id)));
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-}
-
-/* Of databases whose pg_class is not followed yet: what the WAL has said since is newer than the map. */
-static void
-follow_classes(Find *find)
-{
-	for (int i = 0; find->map != NULL && i < find->map->count; i++)
-	{
-		const PgbMappedDatabase *database = &find->map->databases[i];
-
-		for (int r = 0; r < database->count; r++)
-		{
-			if (database->relations[r].oid == RelationRelationId)
-				pgb_find_class_file(find->class, database->oid, database->relations[r].file_number, false);
-		}
-	}
-}
-
-/* The one that the reading begins with, or the first there is. */
-static void
-follow_first_backup(Find *find, XLogRecPtr beginning)
-{
-	for (int i = 0; i < find->nbackups; i++)
-	{
-		const PgbManifest *m = find->backups[i].manifest;
-
-		if (m == NULL || m->start_lsn < beginning)
-			continue;
-		load_map(find, m);
-		follow_classes(find);
-		return;
-	}
-}
-
-/* The newest backup's that ended before this. */
-static void
-choose_map(Find *find, XLogRecPtr lsn)
-{
-	const PgbManifest *chosen = NULL;
-
-	for (int i = 0; i < find->nbackups; i++)
-	{
-		const PgbManifest *m = find->backups[i].manifest;
-
-		if (m != NULL && m->stop_lsn <= lsn)
-			chosen = m;
-	}
-	if (chosen == NULL)
-		find->map = NULL;
-	else if (chosen != find->mapped)
-	{
-		load_map(find, chosen);
-		follow_classes(find);
-	}
-	if (chosen == NULL)
-		find->mapped = NULL;
-}
-
-static const PgbMappedDatabase *
-find_database(const Find *find, Oid oid)
-{
-	for (int i = 0; find->map != NULL && i < find->map->count; i++)
-	{
-		if (find->map->databases[i].oid == oid)
-			return &find->map->databases[i];
-	}
-	return NULL;
-}
-
-static int
-compare_oid(const void *a, const void *b)
-{
-	Oid			oid = *(const Oid *) a;
-	const PgbMappedRelation *relation = b;
-
-	return oid < relation->oid ? -1 : oid > relation->oid ? 1 : 0;
-}
-
-static const PgbMappedRelation *
-find_relation(const Find *find, const PgbFindRelation *which)
-{
-	const PgbMappedDatabase *database = find_database(find, which->database);
-
-	if (database == NULL || database->count == 0)
-		return NULL;
-	return bsearch(&which->oid, database->relations, database->count, sizeof(PgbMappedRelation),
-				   compare_oid);
-}
 
 static bool
 is_table(char kind)
@@ -265,7 +109,7 @@ report(Find *find, const Commit *commit, const char *command, const PgbFindRelat
 	   const PgbMappedRelation *relation)
 {
 	char	   *name = name_of(find, which, relation);
-	const PgbMappedDatabase *mapped = find_database(find, which->database);
+	const PgbMappedDatabase *mapped = pgb_find_map_database(find->map, which->database);
 	char	   *database = get_database_name(which->database);
 	Datum		values[FIND_COLUMNS] = {0};
 	bool		nulls[FIND_COLUMNS] = {0};
@@ -345,7 +189,7 @@ report_drops(Find *find, const Commit *commit)
 			continue;
 		which.database = commit->parsed.stats[i].dboid;
 		which.oid = pgb_dropped_stats_object(&commit->parsed.stats[i]);
-		relation = find_relation(find, &which);
+		relation = pgb_find_map_relation(find->map, &which);
 		if (was_table(find, commit, &which, relation))
 			report(find, commit, "DROP TABLE", &which, relation);
 	}
@@ -473,7 +317,7 @@ report_truncates(Find *find, Commit *commit)
 	foreach(cell, commit->held.locks)
 	{
 		const PgbFindRelation *which = lfirst(cell);
-		const PgbMappedRelation *relation = find_relation(find, which);
+		const PgbMappedRelation *relation = pgb_find_map_relation(find->map, which);
 
 		CHECK_FOR_INTERRUPTS();
 		if (last != NULL && memcmp(last, which, sizeof(*which)) == 0)
@@ -493,7 +337,7 @@ note_removal(Find *find, XLogReaderState *reader, Commit *commit)
 	commit->lsn = XLogRecPtrIsInvalid(commit->held.lsn) ? reader->ReadRecPtr : commit->held.lsn;
 	if (commit->at >= find->since && commit->at <= find->until)
 	{
-		choose_map(find, commit->lsn);
+		pgb_find_map_choose(find->map, commit->lsn);
 		report_drops(find, commit);
 		report_truncates(find, commit);
 	}
@@ -635,23 +479,18 @@ pgbackup_find_drops(PG_FUNCTION_ARGS)
 		.hcxt = CurrentMemoryContext
 	};
 	Find	   *find = palloc0(sizeof(Find));
-	XLogRecPtr	beginning;
+	PgbRepository *repository = pgb_server_repository(false);
 
 	InitMaterializedSRF(fcinfo, 0);
 	find->rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	find->since = PG_ARGISNULL(0) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(0);
 	find->until = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
-	find->repository = pgb_server_repository(false);
-	find->map_context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup relation map",
-											  ALLOCSET_DEFAULT_SIZES);
 	find->work = AllocSetContextCreate(CurrentMemoryContext, "pgbackup commit", ALLOCSET_DEFAULT_SIZES);
 	find->open = pgb_find_open_create();
 	find->class = pgb_find_class_create(find->open);
 	find->gone = hash_create("pgbackup removed files", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
-	list_backups(find);
-	beginning = find_beginning(find);
-	follow_first_backup(find, beginning);
-	pgb_find_records(find->repository, beginning, note_record, forget_open, find);
+	find->map = pgb_find_map_open(repository, find->class);
+	pgb_find_records(repository, pgb_find_map_begin(find->map, find->since), note_record, forget_open, find);
 	PG_RETURN_NULL();
 }
