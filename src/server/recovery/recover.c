@@ -32,7 +32,7 @@ static void
 blame_sandbox(PgbRecover *recover)
 {
 	for (int i = 0; i < BLAME_NAPS; i++)
-		pgb_sandbox_attend(recover->sandbox);
+		pgb_sandbox_attend(recover->sandbox, NULL);
 }
 
 void
@@ -40,7 +40,7 @@ pgb_recover_wait(PgbRecover *recover, PgbSubprocess *program, const char *name)
 {
 	recover->program = program;
 	while (!pgb_subprocess_ended(program))
-		pgb_sandbox_attend(recover->sandbox);
+		pgb_sandbox_attend(recover->sandbox, program);
 	recover->program = NULL;
 	if (!pgb_subprocess_succeeded(program))
 		blame_sandbox(recover);

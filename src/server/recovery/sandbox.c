@@ -117,9 +117,9 @@ pgb_sandbox_remove(PgbSandbox *sandbox)
 }
 
 void
-pgb_sandbox_attend(PgbSandbox *sandbox)
+pgb_sandbox_attend(PgbSandbox *sandbox, PgbSubprocess *client)
 {
-	pgb_sandbox_nap(sandbox->state);
+	pgb_sandbox_nap(sandbox->state, client);
 }
 
 /* ---- the order of things ---- */

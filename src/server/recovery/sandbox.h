@@ -33,6 +33,7 @@
 #include "repo/relation_map.h"
 #include "repo/window.h"
 #include "server/shmem.h"
+#include "server/subprocess.h"
 
 typedef struct PgbSandboxRequest
 {
@@ -95,10 +96,10 @@ extern uint64 pgb_sandbox_table_bytes(const PgbSandboxRequest *request);
 extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
 
 /*
- * For who works with it: sleeps a moment, with interrupts.  Raises what it has ended with, and
- * ERRCODE_DISK_FULL when its file system becomes full.
+ * For who works with it: sleeps a moment, with interrupts, or until a client (or NULL) has something to say.  Raises
+ * what the sandbox has ended with, and ERRCODE_DISK_FULL when its file system becomes full.
  */
-extern void pgb_sandbox_attend(PgbSandbox *sandbox);
+extern void pgb_sandbox_attend(PgbSandbox *sandbox, PgbSubprocess *client);
 
 /* Stops and removes it.  Raises nothing; more than once or NULL is fine. */
 extern void pgb_sandbox_remove(PgbSandbox *sandbox);
