@@ -408,6 +408,15 @@ note_rows(PgbFindClass *class, XLogReaderState *reader)
 	}
 }
 
+/* PostgreSQL's reader does not look at where it puts a page's hole. */
+static bool
+is_image_sound(XLogReaderState *reader, int id)
+{
+	const DecodedBkpBlock *block = XLogRecGetBlock(reader, id);
+
+	return (uint32) block->hole_offset + block->hole_length <= BLCKSZ;
+}
+
 /* An image has the page as it is after the record: but what an update replaces is still on it. */
 static void
 note_images(PgbFindClass *class, XLogReaderState *reader)
@@ -418,7 +427,7 @@ note_images(PgbFindClass *class, XLogReaderState *reader)
 		BlockNumber block;
 
 		if (XLogRecHasBlockRef(reader, id) && XLogRecHasBlockImage(reader, id) &&
-			is_class_block(class, reader, id, &database, &block) &&
+			is_class_block(class, reader, id, &database, &block) && is_image_sound(reader, id) &&
 			RestoreBlockImage(reader, id, class->page.data))
 			take_page(class, database, block);
 	}

@@ -83,6 +83,18 @@ file_numbers(const Commit *commit)
 	return PointerGetDatum(construct_array(numbers, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 }
 
+/* Rows of other databases are in an encoding that nobody tells. */
+static bool
+is_readable(Oid database, const char *name)
+{
+	while (database != MyDatabaseId && *name != '\0')
+	{
+		if (IS_HIGHBIT_SET(*name++))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Its name when the transaction began: as pg_class has said since the backup, or as the backup says.  The name of a
  * schema is looked up among the live ones; of one that is not there the relation is named alone.
@@ -96,6 +108,8 @@ name_of(const Find *find, const PgbFindRelation *which, const PgbMappedRelation 
 	if (row == NULL)
 		return relation == NULL ? NULL :
 			quote_qualified_identifier(pgb_from_utf8(relation->schema_name), pgb_from_utf8(relation->name));
+	if (!is_readable(which->database, NameStr(row->name)))
+		return NULL;
 	if (row->schema == PG_PUBLIC_NAMESPACE)
 		schema = "public";
 	else if (which->database == MyDatabaseId)
