@@ -109,6 +109,17 @@ sub live
 		$self->step;
 		$self->remember;
 	}
+	$self->settle;
+	return;
+}
+
+# The default of a staged table may use a live sequence, which somebody may have locked.
+sub settle
+{
+	my ($self) = @_;
+
+	$self->try($self->{other}, 'ROLLBACK') if delete $self->{is_open};
+	$self->decide while @{ $self->{prepared} };
 	return;
 }
 

@@ -102,6 +102,10 @@ like(sql("SELECT row_count, backup, as_of = '$at', as_of_lsn > '0/0' FROM pgback
 	qr/^1500\|$backup\|t\|t$/, 'the result says of what backup, and of which moment');
 is(sql("SELECT backup, restore_bytes > 1000000 AND restore_bytes < 20000000, wal_bytes > 0, disk_bytes > restore_bytes, free_bytes > 0, duration > '0' FROM pgbackup_plan_restore('orders', at => '$at')"),
 	"$backup|t|t|t|t|t", 'a preview says what it takes');
+my $documents = sql("SELECT pg_table_size('documents')");
+is(sql("SELECT d.disk_bytes - d.restore_bytes >= o.disk_bytes - o.restore_bytes + $documents * 0.9
+		FROM pgbackup_plan_restore('documents', at => '$at') d, pgbackup_plan_restore('customers', at => '$at') o"),
+	't', 'with room for the rows as pg_dump writes them');
 
 # ---- kinds of tables, all of one moment ----
 

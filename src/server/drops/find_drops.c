@@ -6,7 +6,8 @@
  * A commit record lists the files that it removes, and the statistics that it drops: those
  * of the relations that are gone.  Of a rewrite it lists only the transient table's, whose
  * file was made in the same transaction and has its OID for a number.  A TRUNCATE drops no
- * statistics, but gives the table a new file where the old one was.
+ * statistics, but gives the table a new file where the old one was, as its row in pg_class tells
+ * (find_class.c); where that cannot be followed, only files and locks do.
  *
  * src/server/drops/find_drops.c
  *
@@ -17,6 +18,7 @@
 #include "access/rmgr.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/storage_xlog.h"
 #include "commands/dbcommands.h"
 #include "fmgr.h"
@@ -24,13 +26,13 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "repo/relation_map.h"
-#include "repo/timeline.h"
 #include "server/drops/find.h"
 #include "server/encoding.h"
 #include "server/guc.h"
 #include "storage/standbydefs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
 #include "utils/syscache.h"
@@ -42,16 +44,12 @@ PG_FUNCTION_INFO_V1(pgbackup_find_drops);
 
 typedef struct Find
 {
-	PgbRepository *repository;
 	ReturnSetInfo *rsinfo;
 	TimestampTz since;
 	TimestampTz until;
-	PgbCatalogEntry *backups;	/* oldest first; on the way to the newest timeline, or without a manifest */
-	int			nbackups;
-	const PgbManifest *mapped;	/* whose map is loaded */
-	PgbRelationMap *map;		/* NULL: it could not be read */
-	MemoryContext map_context;
+	PgbFindMap *map;
 	HTAB	   *open;
+	PgbFindClass *class;
 	HTAB	   *gone;			/* PgbFindRelation: files that commits have removed */
 	MemoryContext work;			/* of one commit */
 } Find;
@@ -66,126 +64,10 @@ typedef struct Commit
 	PgbFindTransaction held;
 } Commit;
 
-/* ---- what backups know ---- */
-
-static void
-list_backups(Find *find)
-{
-	uint32		newest = pgb_timeline_newest(find->repository);
-	PgbTimelineHistory *history = newest == 0 ? NULL : pgb_timeline_read(find->repository, newest);
-
-	find->backups = pgb_catalog_list_base(find->repository, &find->nbackups);
-	for (int i = 0; i < find->nbackups; i++)
-	{
-		PgbManifest *m = find->backups[i].manifest;
-
-		if (m != NULL && (history == NULL || !pgb_timeline_includes(history, m->timeline, m->stop_lsn)))
-			find->backups[i].manifest = NULL;
-	}
-}
-
-/* Transactions that commit after "since" may have begun before it, though hardly before a backup. */
-static XLogRecPtr
-find_beginning(const Find *find)
-{
-	XLogRecPtr	begin = InvalidXLogRecPtr;
-
-	for (int i = 0; i < find->nbackups; i++)
-	{
-		const PgbManifest *m = find->backups[i].manifest;
-
-		if (m != NULL && m->finished_at <= find->since)
-			begin = m->start_lsn;
-	}
-	return begin;
-}
-
-static void
-load_map(Find *find, const PgbManifest *manifest)
-{
-	MemoryContext caller = CurrentMemoryContext;
-
-	MemoryContextReset(find->map_context);
-	find->map = NULL;
-	find->mapped = manifest;
-	MemoryContextSwitchTo(find->map_context);
-	PG_TRY();
-	{
-		find->map = pgb_relation_map_read(find->repository, manifest, InvalidOid);
-	}
-	PG_CATCH();
-	{
-		int			code = geterrcode();
-
-		if (code != ERRCODE_DATA_CORRUPTED && code != ERRCODE_UNDEFINED_FILE &&
-			code != ERRCODE_UNDEFINED_OBJECT)
-			PG_RE_THROW();
-		FlushErrorState();
-		ereport(WARNING,
-				(errcode(code),
-				 errmsg("backup \"%s\" cannot tell the names of relations", manifest->id)));
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-}
-
-/* The newest backup's that ended before this. */
-static void
-choose_map(Find *find, XLogRecPtr lsn)
-{
-	const PgbManifest *chosen = NULL;
-
-	for (int i = 0; i < find->nbackups; i++)
-	{
-		const PgbManifest *m = find->backups[i].manifest;
-
-		if (m != NULL && m->stop_lsn <= lsn)
-			chosen = m;
-	}
-	if (chosen == NULL)
-		find->map = NULL;
-	else if (chosen != find->mapped)
-		load_map(find, chosen);
-	if (chosen == NULL)
-		find->mapped = NULL;
-}
-
-static const PgbMappedDatabase *
-find_database(const Find *find, Oid oid)
-{
-	for (int i = 0; find->map != NULL && i < find->map->count; i++)
-	{
-		if (find->map->databases[i].oid == oid)
-			return &find->map->databases[i];
-	}
-	return NULL;
-}
-
-static int
-compare_oid(const void *a, const void *b)
-{
-	Oid			oid = *(const Oid *) a;
-	const PgbMappedRelation *relation = b;
-
-	return oid < relation->oid ? -1 : oid > relation->oid ? 1 : 0;
-}
-
-static const PgbMappedRelation *
-find_relation(const Find *find, const PgbFindRelation *which)
-{
-	const PgbMappedDatabase *database = find_database(find, which->database);
-
-	if (database == NULL || database->count == 0)
-		return NULL;
-	return bsearch(&which->oid, database->relations, database->count, sizeof(PgbMappedRelation),
-				   compare_oid);
-}
-
 static bool
-is_table(const PgbMappedRelation *relation)
+is_table(char kind)
 {
-	return relation->kind == RELKIND_RELATION || relation->kind == RELKIND_PARTITIONED_TABLE ||
-		relation->kind == RELKIND_MATVIEW;
+	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_MATVIEW;
 }
 
 /* ---- one row ---- */
@@ -201,11 +83,47 @@ file_numbers(const Commit *commit)
 	return PointerGetDatum(construct_array(numbers, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 }
 
+/* Rows of other databases are in an encoding that nobody tells. */
+static bool
+is_readable(Oid database, const char *name)
+{
+	while (database != MyDatabaseId && *name != '\0')
+	{
+		if (IS_HIGHBIT_SET(*name++))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Its name when the transaction began: as pg_class has said since the backup, or as the backup says.  The name of a
+ * schema is looked up among the live ones; of one that is not there the relation is named alone.
+ */
+static char *
+name_of(const Find *find, const PgbFindRelation *which, const PgbMappedRelation *relation)
+{
+	const PgbFindRow *row = pgb_find_class_row(find->class, which);
+	const char *schema = NULL;
+
+	if (row == NULL)
+		return relation == NULL ? NULL :
+			quote_qualified_identifier(pgb_from_utf8(relation->schema_name), pgb_from_utf8(relation->name));
+	if (!is_readable(which->database, NameStr(row->name)))
+		return NULL;
+	if (row->schema == PG_PUBLIC_NAMESPACE)
+		schema = "public";
+	else if (which->database == MyDatabaseId)
+		schema = get_namespace_name(row->schema);
+	return schema == NULL ? pstrdup(quote_identifier(NameStr(row->name))) :
+		quote_qualified_identifier(schema, NameStr(row->name));
+}
+
 static void
 report(Find *find, const Commit *commit, const char *command, const PgbFindRelation *which,
 	   const PgbMappedRelation *relation)
 {
-	const PgbMappedDatabase *mapped = find_database(find, which->database);
+	char	   *name = name_of(find, which, relation);
+	const PgbMappedDatabase *mapped = pgb_find_map_database(find->map, which->database);
 	char	   *database = get_database_name(which->database);
 	Datum		values[FIND_COLUMNS] = {0};
 	bool		nulls[FIND_COLUMNS] = {0};
@@ -222,9 +140,8 @@ report(Find *find, const Commit *commit, const char *command, const PgbFindRelat
 		nulls[4] = true;
 	values[5] = ObjectIdGetDatum(which->oid);
 	values[6] = file_numbers(commit);
-	if (relation != NULL)
-		values[7] = CStringGetTextDatum(quote_qualified_identifier(pgb_from_utf8(relation->schema_name),
-																   pgb_from_utf8(relation->name)));
+	if (name != NULL)
+		values[7] = CStringGetTextDatum(name);
 	else
 		nulls[7] = true;
 	if (which->database == MyDatabaseId)
@@ -261,7 +178,18 @@ is_created(const Commit *commit, Oid oid)
 	return false;
 }
 
-/* Of a relation that no backup knows it cannot be said whether it was a table: it is reported. */
+/* Was a table there before the transaction?  What nobody knows may have been one. */
+static bool
+was_table(const Find *find, const Commit *commit, const PgbFindRelation *which,
+		  const PgbMappedRelation *relation)
+{
+	const PgbFindRow *row = pgb_find_class_row(find->class, which);
+
+	if (row != NULL || relation != NULL)
+		return is_table(row != NULL ? row->kind : relation->kind);
+	return commit->parsed.nrels > 0 && !is_created(commit, which->oid);
+}
+
 static void
 report_drops(Find *find, const Commit *commit)
 {
@@ -275,9 +203,8 @@ report_drops(Find *find, const Commit *commit)
 			continue;
 		which.database = commit->parsed.stats[i].dboid;
 		which.oid = pgb_dropped_stats_object(&commit->parsed.stats[i]);
-		relation = find_relation(find, &which);
-		if (relation == NULL ? commit->parsed.nrels > 0 && !is_created(commit, which.oid) :
-			is_table(relation))
+		relation = pgb_find_map_relation(find->map, &which);
+		if (was_table(find, commit, &which, relation))
 			report(find, commit, "DROP TABLE", &which, relation);
 	}
 }
@@ -340,6 +267,54 @@ loses_its_file(const Find *find, const Commit *commit, const PgbFindRelation *wh
 		hash_search(find->gone, &file, HASH_FIND, NULL) != NULL;
 }
 
+/* Without pg_class: what the files say. */
+static bool
+seems_truncated(const Find *find, const Commit *commit, const PgbFindRelation *which,
+				const PgbMappedRelation *relation)
+{
+	return relation != NULL && relation->kind == RELKIND_RELATION && may_truncate(commit) &&
+		loses_its_file(find, commit, which, relation);
+}
+
+/* Is this the OID of a relation that the transaction has made?  A rewrite makes one, and takes its file. */
+static bool
+is_made(const Commit *commit, Oid database, Oid oid)
+{
+	ListCell   *cell;
+
+	foreach(cell, commit->held.rows)
+	{
+		const PgbFindRow *row = lfirst(cell);
+
+		if (row->is_new && row->relation.database == database && row->relation.oid == oid)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_truncated(const Find *find, const Commit *commit, const PgbFindRelation *which,
+			 const PgbMappedRelation *relation)
+{
+	bool		is_certain = pgb_find_class_has(find->class, which->database);
+	ListCell   *cell;
+
+	foreach(cell, commit->held.rows)
+	{
+		const PgbFindRow *row = lfirst(cell);
+
+		if (memcmp(&row->relation, which, sizeof(*which)) != 0)
+			continue;
+		if (row->is_uncertain)
+			is_certain = false;
+		else if (row->kind == RELKIND_RELATION && row->has_new_file &&
+				 !is_made(commit, which->database, which->oid) &&
+				 !is_made(commit, which->database, row->file_number))
+			return true;
+	}
+	return !is_certain && seems_truncated(find, commit, which, relation);
+}
+
 static int
 compare_locks(const ListCell *a, const ListCell *b)
 {
@@ -352,25 +327,42 @@ report_truncates(Find *find, Commit *commit)
 	const PgbFindRelation *last = NULL;
 	ListCell   *cell;
 
-	if (!may_truncate(commit))
-		return;
 	list_sort(commit->held.locks, compare_locks);
 	foreach(cell, commit->held.locks)
 	{
 		const PgbFindRelation *which = lfirst(cell);
-		const PgbMappedRelation *relation = find_relation(find, which);
+		const PgbMappedRelation *relation = pgb_find_map_relation(find->map, which);
 
 		CHECK_FOR_INTERRUPTS();
 		if (last != NULL && memcmp(last, which, sizeof(*which)) == 0)
 			continue;
 		last = which;
-		if (relation != NULL && relation->kind == RELKIND_RELATION && !is_dropped(commit, which->oid) &&
-			loses_its_file(find, commit, which, relation))
+		if (!is_dropped(commit, which->oid) && is_truncated(find, commit, which, relation))
 			report(find, commit, "TRUNCATE TABLE", which, relation);
 	}
 }
 
 /* ---- records ---- */
+
+/* A commit that removes something. */
+static void
+note_removal(Find *find, XLogReaderState *reader, Commit *commit)
+{
+	commit->lsn = XLogRecPtrIsInvalid(commit->held.lsn) ? reader->ReadRecPtr : commit->held.lsn;
+	if (commit->at >= find->since && commit->at <= find->until)
+	{
+		pgb_find_map_choose(find->map, commit->lsn);
+		report_drops(find, commit);
+		report_truncates(find, commit);
+	}
+	for (int i = 0; i < commit->parsed.nrels; i++)
+	{
+		const PgbRelFileLocator *file = &pgb_commit_locators(&commit->parsed)[i];
+		PgbFindRelation key = {pgb_locator_database(file), pgb_locator_number(file)};
+
+		(void) hash_search(find->gone, &key, HASH_ENTER, NULL);
+	}
+}
 
 static void
 note_commit(Find *find, XLogReaderState *reader)
@@ -391,23 +383,9 @@ note_commit(Find *find, XLogReaderState *reader)
 	pgb_find_open_take(find->open, commit->xid, &commit->held);
 	for (int i = 0; i < commit->parsed.nsubxacts; i++)
 		pgb_find_open_take(find->open, commit->parsed.subxacts[i], &commit->held);
-	if (commit->parsed.nrels == 0 && commit->parsed.nstats == 0)
-		return;
-
-	commit->lsn = XLogRecPtrIsInvalid(commit->held.lsn) ? reader->ReadRecPtr : commit->held.lsn;
-	if (commit->at >= find->since && commit->at <= find->until)
-	{
-		choose_map(find, commit->lsn);
-		report_drops(find, commit);
-		report_truncates(find, commit);
-	}
-	for (int i = 0; i < commit->parsed.nrels; i++)
-	{
-		const PgbRelFileLocator *file = &pgb_commit_locators(&commit->parsed)[i];
-		PgbFindRelation key = {pgb_locator_database(file), pgb_locator_number(file)};
-
-		(void) hash_search(find->gone, &key, HASH_ENTER, NULL);
-	}
+	if (commit->parsed.nrels > 0 || commit->parsed.nstats > 0)
+		note_removal(find, reader, commit);
+	pgb_find_class_commit(find->class, commit->held.rows);
 }
 
 static void
@@ -474,6 +452,7 @@ note_record(XLogReaderState *reader, void *arg)
 {
 	Find	   *find = arg;
 
+	pgb_find_class_note(find->class, reader);
 	switch (XLogRecGetRmid(reader))
 	{
 		case RM_XACT_ID:
@@ -499,7 +478,10 @@ note_record(XLogReaderState *reader, void *arg)
 static void
 forget_open(void *arg)
 {
-	pgb_find_open_prune(((Find *) arg)->open, InvalidTransactionId);
+	Find	   *find = arg;
+
+	pgb_find_open_prune(find->open, InvalidTransactionId);
+	pgb_find_class_forget(find->class);
 }
 
 Datum
@@ -511,19 +493,18 @@ pgbackup_find_drops(PG_FUNCTION_ARGS)
 		.hcxt = CurrentMemoryContext
 	};
 	Find	   *find = palloc0(sizeof(Find));
+	PgbRepository *repository = pgb_server_repository(false);
 
 	InitMaterializedSRF(fcinfo, 0);
 	find->rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	find->since = PG_ARGISNULL(0) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(0);
 	find->until = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
-	find->repository = pgb_server_repository(false);
-	find->map_context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup relation map",
-											  ALLOCSET_DEFAULT_SIZES);
 	find->work = AllocSetContextCreate(CurrentMemoryContext, "pgbackup commit", ALLOCSET_DEFAULT_SIZES);
 	find->open = pgb_find_open_create();
+	find->class = pgb_find_class_create(find->open);
 	find->gone = hash_create("pgbackup removed files", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
-	list_backups(find);
-	pgb_find_records(find->repository, find_beginning(find), note_record, forget_open, find);
+	find->map = pgb_find_map_open(repository, find->class);
+	pgb_find_records(repository, pgb_find_map_begin(find->map, find->since), note_record, forget_open, find);
 	PG_RETURN_NULL();
 }

@@ -38,7 +38,7 @@ get_transaction(HTAB *open, TransactionId xid)
 	if (!found)
 	{
 		transaction->lsn = InvalidXLogRecPtr;
-		transaction->locks = transaction->created = NIL;
+		transaction->locks = transaction->created = transaction->rows = NIL;
 		transaction->context = NULL;
 		transaction->context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup open transaction",
 													 ALLOCSET_SMALL_SIZES);
@@ -73,6 +73,18 @@ pgb_find_open_file(HTAB *open, TransactionId xid, const PgbRelFileLocator *file)
 	MemoryContextSwitchTo(caller);
 }
 
+void
+pgb_find_open_row(HTAB *open, TransactionId xid, const PgbFindRow *row)
+{
+	PgbFindTransaction *transaction = get_transaction(open, xid);
+	MemoryContext caller = MemoryContextSwitchTo(transaction->context);
+	PgbFindRow *copy = palloc(sizeof(PgbFindRow));
+
+	*copy = *row;
+	transaction->rows = lappend(transaction->rows, copy);
+	MemoryContextSwitchTo(caller);
+}
+
 static void
 forget_transaction(HTAB *open, PgbFindTransaction *transaction)
 {
@@ -104,6 +116,13 @@ pgb_find_open_take(HTAB *open, TransactionId xid, PgbFindTransaction *whole)
 
 		*file = *(PgbRelFileLocator *) lfirst(cell);
 		whole->created = lappend(whole->created, file);
+	}
+	foreach(cell, part->rows)
+	{
+		PgbFindRow *row = palloc(sizeof(PgbFindRow));
+
+		*row = *(PgbFindRow *) lfirst(cell);
+		whole->rows = lappend(whole->rows, row);
 	}
 	forget_transaction(open, part);
 }

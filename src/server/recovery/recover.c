@@ -32,7 +32,7 @@ static void
 blame_sandbox(PgbRecover *recover)
 {
 	for (int i = 0; i < BLAME_NAPS; i++)
-		pgb_sandbox_attend(recover->sandbox);
+		pgb_sandbox_attend(recover->sandbox, NULL);
 }
 
 void
@@ -40,7 +40,7 @@ pgb_recover_wait(PgbRecover *recover, PgbSubprocess *program, const char *name)
 {
 	recover->program = program;
 	while (!pgb_subprocess_ended(program))
-		pgb_sandbox_attend(recover->sandbox);
+		pgb_sandbox_attend(recover->sandbox, program);
 	recover->program = NULL;
 	if (!pgb_subprocess_succeeded(program))
 		blame_sandbox(recover);
@@ -94,6 +94,7 @@ make_sandbox(PgbRecover *recover)
 	request.jobs = recover->request->jobs;
 	request.directory = pgb_scratch_path(recover->scratch, "sandbox");
 	request.job = recover->job;
+	request.beside_bytes = pgb_recover_dump_bytes(pgb_sandbox_table_bytes(&request));
 	recover->sandbox = pgb_sandbox_make(&request);
 	MemoryContextSwitchTo(recover->context);
 	if (recover->sandbox->without_filter)

@@ -33,6 +33,15 @@
 /* It is read once, and then removed. */
 #define SCRATCH_LEVEL		1
 
+/* Rows are about as long as text as they are on pages; zstd makes a part of it. */
+#define TEXT_PART			4
+
+uint64
+pgb_recover_dump_bytes(uint64 table_bytes)
+{
+	return table_bytes + table_bytes / TEXT_PART;
+}
+
 /* ---- pg_dump ---- */
 
 static PgbProgram *

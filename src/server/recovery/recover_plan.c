@@ -85,6 +85,7 @@ estimate(PgbRepository *repository, const PgbRecoverRequest *request, PgbRoute *
 		ereport(NOTICE,
 				(errmsg("neither the backup nor this database knows a table of this name"),
 				 errdetail("If it had the name only in between, finding it takes a second sandbox, and what its rows take is not known.")));
+	sandbox.beside_bytes = pgb_recover_dump_bytes(pgb_sandbox_table_bytes(&sandbox));
 	return pgb_sandbox_estimate(&sandbox);
 }
 

@@ -129,6 +129,9 @@ extern char *pgb_recover_conninfo(const PgbRecover *recover);
 
 /* ---- recover_dump.c ---- */
 
+/* About how much it takes to write such tables, whose files have so many bytes: as text, and compressed. */
+extern uint64 pgb_recover_dump_bytes(uint64 table_bytes);
+
 /* Writes recover->tables as a logical backup into the scratch repository. */
 extern void pgb_recover_dump(PgbRecover *recover);
 

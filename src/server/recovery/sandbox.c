@@ -48,7 +48,7 @@ estimate(const PgbSandboxRequest *request, const PgbFileList *files, PgbInstruct
 	result.restore_bytes = pgb_sandbox_lay_size(files, scope);
 	result.wal_bytes = (uint64) request->route->nsegments * request->route->backup->base->segment_size;
 	result.disk_bytes = result.restore_bytes + Min(kept, result.wal_bytes) +
-		growth(scope, result.wal_bytes);
+		growth(scope, result.wal_bytes) + request->beside_bytes;
 	result.duration = START_DURATION +
 		result.restore_bytes * USECS_PER_SEC / LAY_DOWN_RATE +
 		result.wal_bytes * USECS_PER_SEC / REPLAY_RATE;
@@ -114,6 +114,12 @@ pgb_sandbox_remove(PgbSandbox *sandbox)
 {
 	if (sandbox != NULL)
 		destroy(sandbox->state);
+}
+
+void
+pgb_sandbox_attend(PgbSandbox *sandbox, PgbSubprocess *client)
+{
+	pgb_sandbox_nap(sandbox->state, client);
 }
 
 /* ---- the order of things ---- */

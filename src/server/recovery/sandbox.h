@@ -14,6 +14,7 @@
  *	  sandbox_filter.c     with the redo filter, or without it
  *	  sandbox_scan.c       what there is in the WAL
  *	  sandbox_scope.c      which files are laid down, and which relations are denied
+ *	  sandbox_tables.c     how large the wanted tables are
  *	  sandbox_lay.c        a crew lays them down
  *	  sandbox_settings.c   its configuration
  *	  sandbox_server.c     the postmaster: start, progress, promotion, stop
@@ -32,6 +33,7 @@
 #include "repo/relation_map.h"
 #include "repo/window.h"
 #include "server/shmem.h"
+#include "server/subprocess.h"
 
 typedef struct PgbSandboxRequest
 {
@@ -42,6 +44,7 @@ typedef struct PgbSandboxRequest
 	List	   *wanted;			/* OIDs of the tables (with their partitions and parents as need be); their
 								 * TOAST and owned sequences are found by the map.  NIL: only catalogs */
 	bool		with_large_objects;
+	uint64		beside_bytes;	/* that the caller will need in the same file system while it is there */
 	int			jobs;
 	const char *directory;		/* absolute; its parent exists, it does not */
 	PgbJobRef	job;			/* whose progress is shown; serial 0: none */
@@ -69,13 +72,16 @@ typedef struct PgbSandboxEstimate
 {
 	uint64		restore_bytes;	/* to be laid down */
 	uint64		wal_bytes;		/* to be fetched and replayed, uncompressed */
-	uint64		disk_bytes;		/* at most at the same time */
+	uint64		disk_bytes;		/* at most at the same time, with what the caller needs */
 	int64		duration;		/* microseconds, about */
 	uint64		free_bytes;		/* in the scratch directory's file system */
 } PgbSandboxEstimate;
 
 /* In a transaction or out of one.  The parent of request->directory must be there. */
 extern PgbSandboxEstimate pgb_sandbox_estimate(const PgbSandboxRequest *request);
+
+/* What the wanted tables, with TOAST, take in the backup; those that are younger take nothing there. */
+extern uint64 pgb_sandbox_table_bytes(const PgbSandboxRequest *request);
 
 /*
  * Makes a sandbox and waits until it has reached its target, has been promoted, and lets us
@@ -91,10 +97,10 @@ extern PgbSandboxEstimate pgb_sandbox_estimate(const PgbSandboxRequest *request)
 extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
 
 /*
- * For who works with it: sleeps a moment, with interrupts.  Raises what it has ended with, and
- * ERRCODE_DISK_FULL when its file system becomes full.
+ * For who works with it: sleeps a moment, with interrupts, or until a client (or NULL) has something to say.  Raises
+ * what the sandbox has ended with, and ERRCODE_DISK_FULL when its file system becomes full.
  */
-extern void pgb_sandbox_attend(PgbSandbox *sandbox);
+extern void pgb_sandbox_attend(PgbSandbox *sandbox, PgbSubprocess *client);
 
 /* Stops and removes it.  Raises nothing; more than once or NULL is fine. */
 extern void pgb_sandbox_remove(PgbSandbox *sandbox);

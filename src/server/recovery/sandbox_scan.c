@@ -81,8 +81,8 @@ pgb_sandbox_scan(PgbRepository *repository, const PgbRoute *route)
 	PgbSandboxScan *scan = palloc0(sizeof(PgbSandboxScan));
 	PgbWalRecords *records = pgb_wal_records_open(repository, route->segments, route->nsegments);
 
-	if (route->nsegments > 0)
-		(void) pgb_wal_records_read(records, 0, note_record, scan);
+	Assert(route->nsegments > 0);
+	(void) pgb_wal_records_read(records, 0, note_record, scan);
 	if (!records->at_end)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -164,19 +164,17 @@ check_server(PgbSandboxState *state)
 }
 
 void
-pgb_sandbox_attend(PgbSandbox *sandbox)
+pgb_sandbox_nap(PgbSandboxState *state, PgbSubprocess *client)
 {
+	pgsocket	socket = client == NULL ? PGINVALID_SOCKET : pgb_subprocess_socket(client);
+
 	check_server(state);
 	pgb_sandbox_watch_room(state, false);
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS,
-					 PG_WAIT_EXTENSION);
+	(void) WaitLatchOrSocket(MyLatch,
+							 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH |
+							 (socket != PGINVALID_SOCKET ? WL_SOCKET_READABLE : 0),
+							 socket, NAP_MS, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
-}
-
-void
-pgb_sandbox_attend(PgbSandbox *sandbox)
-{
-	pgb_sandbox_nap(sandbox->state);
 }
 
 static void
@@ -202,7 +200,7 @@ pgb_sandbox_server_wait(PgbSandboxState *state)
 	{
 		MemoryContext old;
 
-		pgb_sandbox_attend(state->sandbox);
+		pgb_sandbox_nap(state, NULL);
 		show_progress(state);
 		old = MemoryContextSwitchTo(scratch);
 		pgb_sandbox_trim_wal(state);

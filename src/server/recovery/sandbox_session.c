@@ -85,7 +85,10 @@ run_psql(PgbSandboxState *state, const char *database, const char *script)
 	pgb_subprocess_stop(state->client);
 	state->client = pgb_program_start_at(program, conninfo.data);
 	while (!pgb_subprocess_ended(state->client))
-		pgb_sandbox_attend(state->sandbox);
+		pgb_sandbox_nap(state, state->client);
+
+	/* a cancel ends psql, too: that is no answer of the sandbox */
+	CHECK_FOR_INTERRUPTS();
 	succeeded = pgb_subprocess_succeeded(state->client);
 	return succeeded;
 }

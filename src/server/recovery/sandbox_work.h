@@ -200,7 +200,7 @@ extern void pgb_sandbox_server_stop(PgbSandboxState *state);
  */
 extern void pgb_sandbox_enter(PgbSandboxState *state, List *names);
 
-/* Raises if it has ended; sleeps a moment, with interrupts. */
-extern void pgb_sandbox_nap(PgbSandboxState *state);
+/* Raises if it has ended; sleeps a moment, with interrupts, or until a client (or NULL) has something to say. */
+extern void pgb_sandbox_nap(PgbSandboxState *state, PgbSubprocess *client);
 
 #endif							/* PGB_SANDBOX_WORK_H */

@@ -246,7 +246,7 @@ pgb_scripts_wait(List *scripts)
 		foreach(lc, scripts)
 			ended &= attend(lfirst(lc));
 		if (!ended)
-			pgb_sandbox_attend(((PgbScript *) linitial(scripts))->verification->sandbox);
+			pgb_sandbox_attend(((PgbScript *) linitial(scripts))->verification->sandbox, NULL);
 	} while (!ended);
 
 	/* psql fails, too, when the sandbox has just gone: that says why */
@@ -255,7 +255,7 @@ pgb_scripts_wait(List *scripts)
 		PgbScript  *script = lfirst(lc);
 
 		if (failure == NULL && (failure = failure_of(script)) != NULL)
-			pgb_sandbox_attend(script->verification->sandbox);
+			pgb_sandbox_attend(script->verification->sandbox, NULL);
 		dismiss(script);
 	}
 	return failure;
