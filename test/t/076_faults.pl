@@ -40,7 +40,7 @@ my $durability = 'fsync syncfs rename link unlink mkdir';
 my $writing = "$durability create write";
 
 my $node = faulty_node('main',
-	conf => "pgbackup.retention_logical = 'last=3'\npgbackup.retention_full = 'last=2'\nmax_worker_processes = 20\n");
+	conf => "pgbackup.retention_logical = 'last=2'\npgbackup.retention_full = 'last=2'\nmax_worker_processes = 20\n");
 my $scratch = PostgreSQL::Test::Utils::tempdir;
 $node->safe_psql('postgres',
 	"CREATE TABLE rows AS SELECT i, repeat(md5(i::text), 10) AS note FROM generate_series(1, 2000) AS i");
@@ -183,12 +183,18 @@ my %work = (
 		};
 	},
 	'expire' => sub {
-		change_rows();
-		$pending = current_rows();
-		run_backup('logical');
+		my @expired;
+
 		run_backup('full') if $is_long && rand() < 0.3;
-		delete @good{ split /\n/,
-			$node->safe_psql('postgres', "SELECT backup FROM pgbackup_expire() WHERE action = 'remove' AND backup IS NOT NULL") };
+		until (@expired)
+		{
+			change_rows();
+			$pending = current_rows();
+			run_backup('logical');
+			@expired = split /\n/, $node->safe_psql('postgres',
+				"SELECT backup FROM pgbackup_expire() WHERE action = 'remove' AND backup IS NOT NULL");
+		}
+		delete @good{@expired};
 		return sub { (try_sql('SELECT count(*) FROM pgbackup_expire(false)'))[ 0, 2 ] };
 	},
 	'pin' => sub {
