@@ -498,10 +498,11 @@ if ($is_long)
 	}
 	while (time < $end)
 	{
-		my $name = (sort keys %work)[ rand keys %work ];
-
-		fail_at_random($name, $written{$name});
-		crash_at_random($name, $durable{$name});
+		for my $name (shuffle(sort keys %work))
+		{
+			fail_at_random($name, $written{$name});
+			crash_at_random($name, $durable{$name});
+		}
 		try_damage(@$_, rand() < 0.5) for @kinds;
 		try_lie();
 		try_pin_damage();
