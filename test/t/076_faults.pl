@@ -519,6 +519,18 @@ else
 	try_together(4);
 }
 
+# ---- the end: what others make of what is there ----
+
+is(join(' ', grep { /L$/ && rows_of($_) ne $good{$_} } sort keys %good), '',
+	'pg_restore finds in each logical backup what was in the table');
+archive_all($node);
+my $restored = restored_node($node, 'restored');
+$restored->start;
+$restored->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'recovery does not end';
+is(table_hash($restored, 'postgres', 'rows'), table_hash($node, 'postgres', 'rows'),
+	'and a server that is restored has what this one has');
+$restored->stop;
+
 unlike(slurp_file($node->logfile, $log_from), qr/PANIC|TRAP:|terminated by signal (?!9:)/, 'nothing dies but by our hand');
 diag("tried: " . join ', ', map { "$tried{$_} x $_" } sort keys %tried) if $is_long;
 note("tried: " . join ', ', map { "$tried{$_} x $_" } sort keys %tried);
