@@ -45,6 +45,8 @@ sanitize_servers()
 	mv "$bindir/postgres" "$bindir/postgres.real"
 	cat > "$bindir/postgres" <<-SCRIPT
 		#!/bin/bash
+		# a sandbox's environment is not ours
+		export ASAN_OPTIONS="$ASAN_OPTIONS"
 		export LD_PRELOAD="$runtime\${LD_PRELOAD:+ \$LD_PRELOAD}"
 		exec -a "\$0" "$bindir/postgres.real" "\$@"
 	SCRIPT
