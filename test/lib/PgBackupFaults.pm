@@ -59,7 +59,7 @@ my %operations = (
 	create => 64,
 	write => 128,
 	read => 256);
-my $format = 'l8 Z600 Z512';
+my $format = 'l7 Z600 Z512';
 
 my $library;
 
@@ -104,22 +104,22 @@ sub set_faults
 	for my $now ('off', $mode)
 	{
 		seek $file, 0, 0;
-		print $file pack($format, $modes{$now}, $sum, $at, $error, 0, 0, 0, 0, '', repository($node));
+		print $file pack($format, $modes{$now}, $sum, $at, $error, 0, 0, 0, '', repository($node));
 		$file->flush;
 	}
 	close $file or die $!;
 	return;
 }
 
-# (calls, times that it has happened, to what, the process, its parent)
+# (calls, times that it has happened, to what, the parent of the process)
 sub get_faults
 {
 	my ($node) = @_;
-	my (undef, undef, undef, undef, $count, $fired, $process, $parent, $what) = unpack $format, read_file(control_file($node));
+	my (undef, undef, undef, undef, $count, $fired, $parent, $what) = unpack $format, read_file(control_file($node));
 	my $repository = repository($node);
 
 	$what =~ s{\Q$repository\E/?}{};
-	return ($count, $fired, $what, $process, $parent);
+	return ($count, $fired, $what, $parent);
 }
 
 sub faulty_node
@@ -165,7 +165,7 @@ or "fail from" it on.
 =item disarm(node)
 
 Ends that; gives (times that it has happened, the first call that it has happened to).  A server that has lost one of
-its processes has noticed it then.
+its processes is started again.
 
 =back
 
@@ -194,16 +194,17 @@ sub disarm
 {
 	my ($node) = @_;
 	my ($mode) = unpack $format, read_file(control_file($node));
-	my (undef, $fired, $what, $process, $parent) = get_faults($node);
+	my (undef, $fired, $what, $parent) = get_faults($node);
 	my $file = $node->data_dir . '/postmaster.pid';
 
 	set_faults($node, 'off', '', 0, 0);
-	# until then it takes connections, which it will end
+	# It may not have noticed, and takes connections that it will end.  A new postmaster starts an
+	# archiver at once; one that goes on may take a minute for it.
 	if ($fired && ($mode == $modes{'kill before'} || $mode == $modes{'kill after'})
 		&& -s $file && read_file($file) =~ /^$parent$/m)
 	{
-		wait_for(sub { slurp_file($node->logfile) =~ /\(PID $process\) was terminated by signal 9(?s:.*)ready to accept connections/ },
-			'the server to be up again');
+		$node->stop('immediate', fail_ok => 1);
+		start_faulty($node);
 	}
 	return ($fired, $what);
 }

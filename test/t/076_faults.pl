@@ -232,9 +232,9 @@ sub try_fault
 
 	arm($node, $mode, $operations, $at, $error);
 	my ($succeeded, $message) = $code->();
-	# a server that has gone answers nothing, and must not be asked before
 	my ($fired, $what) = disarm($node);
-	if ($name eq 'archive call' && !$succeeded)
+	# an archiver that has failed waits for a while before it tries again
+	if ($mode =~ /fail/ && !$succeeded)
 	{
 		$node->stop('immediate', fail_ok => 1);
 		start_faulty($node);
