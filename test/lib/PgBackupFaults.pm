@@ -59,7 +59,7 @@ my %operations = (
 	create => 64,
 	write => 128,
 	read => 256);
-my $format = 'l6 Z600 Z512';
+my $format = 'l7 Z600 Z512';
 
 my $library;
 
@@ -104,22 +104,22 @@ sub set_faults
 	for my $now ('off', $mode)
 	{
 		seek $file, 0, 0;
-		print $file pack($format, $modes{$now}, $sum, $at, $error, 0, 0, '', repository($node));
+		print $file pack($format, $modes{$now}, $sum, $at, $error, 0, 0, 0, '', repository($node));
 		$file->flush;
 	}
 	close $file or die $!;
 	return;
 }
 
-# (calls, times that it has happened, to what)
+# (calls, times that it has happened, to what, the parent of the process)
 sub get_faults
 {
 	my ($node) = @_;
-	my (undef, undef, undef, undef, $count, $fired, $what) = unpack $format, read_file(control_file($node));
+	my (undef, undef, undef, undef, $count, $fired, $parent, $what) = unpack $format, read_file(control_file($node));
 	my $repository = repository($node);
 
 	$what =~ s{\Q$repository\E/?}{};
-	return ($count, $fired, $what);
+	return ($count, $fired, $what, $parent);
 }
 
 sub faulty_node
@@ -164,7 +164,8 @@ or "fail from" it on.
 
 =item disarm(node)
 
-Ends that; gives (times that it has happened, the first call that it has happened to).
+Ends that; gives (times that it has happened, the first call that it has happened to).  A server that has lost one of
+its processes is started again.
 
 =back
 
@@ -192,9 +193,19 @@ sub arm
 sub disarm
 {
 	my ($node) = @_;
-	my (undef, $fired, $what) = get_faults($node);
+	my ($mode) = unpack $format, read_file(control_file($node));
+	my (undef, $fired, $what, $parent) = get_faults($node);
+	my $file = $node->data_dir . '/postmaster.pid';
 
 	set_faults($node, 'off', '', 0, 0);
+	# It may not have noticed, and takes connections that it will end.  A new postmaster starts an
+	# archiver at once; one that goes on may take a minute for it.
+	if ($fired && ($mode == $modes{'kill before'} || $mode == $modes{'kill after'})
+		&& -s $file && read_file($file) =~ /^$parent$/m)
+	{
+		$node->stop('immediate', fail_ok => 1);
+		start_faulty($node);
+	}
 	return ($fired, $what);
 }
 

@@ -57,6 +57,7 @@ typedef struct Faults
 	int32_t		error;			/* errno of those that fail */
 	int32_t		count;			/* calls so far */
 	int32_t		fired;			/* times that it has happened */
+	int32_t		parent;			/* of the first process that it has happened to */
 	char		what[600];		/* the first call that it has happened to */
 	char		prefix[512];
 } Faults;
@@ -98,8 +99,10 @@ is_meant(const Call *call)
 static void
 note(const Call *call)
 {
-	if (__atomic_fetch_add((int32_t *) &faults->fired, 1, __ATOMIC_SEQ_CST) == 0)
-		snprintf((char *) faults->what, sizeof(faults->what), "%s %s", call->name, call->path);
+	if (__atomic_fetch_add((int32_t *) &faults->fired, 1, __ATOMIC_SEQ_CST) != 0)
+		return;
+	faults->parent = getppid();
+	snprintf((char *) faults->what, sizeof(faults->what), "%s %s", call->name, call->path);
 }
 
 /* Returns an errno with which the call fails; *after gets whether to die after it. */

@@ -14,7 +14,7 @@
 
 sanitize_flags="-O1 -fno-omit-frame-pointer -fsanitize=address"
 
-# What there is a report of costs time; these are the tests that do most with memory.
+# A server with the sanitizer is slow; these are the tests that do most with memory.
 sanitize_tests="010_export_fidelity 030_restore_table 032_promote_table 033_restore_database 050_archive
 	052_base_backup 054_restore_cluster 056_wal_get 062_restore_at 064_find_drops 070_retention"
 
@@ -37,13 +37,16 @@ sanitize_servers()
 	if ! LD_PRELOAD=$runtime timeout 20 "$bindir/postgres" --version > /dev/null 2>&1
 	then
 		echo "this build of PostgreSQL does not start with the address sanitizer: unit tests only"
-		all_stages=unit
+		STAGE=unit
+		TESTS=
 		return
 	fi
 	all_stages="unit regress tap"
 	mv "$bindir/postgres" "$bindir/postgres.real"
 	cat > "$bindir/postgres" <<-SCRIPT
 		#!/bin/bash
+		# a sandbox's environment is not ours
+		export ASAN_OPTIONS="$ASAN_OPTIONS"
 		export LD_PRELOAD="$runtime\${LD_PRELOAD:+ \$LD_PRELOAD}"
 		exec -a "\$0" "$bindir/postgres.real" "\$@"
 	SCRIPT

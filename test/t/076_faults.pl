@@ -40,7 +40,7 @@ my $durability = 'fsync syncfs rename link unlink mkdir';
 my $writing = "$durability create write";
 
 my $node = faulty_node('main',
-	conf => "pgbackup.retention_logical = 'last=3'\npgbackup.retention_full = 'last=2'\nmax_worker_processes = 20\n");
+	conf => "pgbackup.retention_logical = 'last=2'\npgbackup.retention_full = 'last=2'\nmax_worker_processes = 20\n");
 my $scratch = PostgreSQL::Test::Utils::tempdir;
 $node->safe_psql('postgres',
 	"CREATE TABLE rows AS SELECT i, repeat(md5(i::text), 10) AS note FROM generate_series(1, 2000) AS i");
@@ -183,12 +183,18 @@ my %work = (
 		};
 	},
 	'expire' => sub {
-		change_rows();
-		$pending = current_rows();
-		run_backup('logical');
+		my @expired;
+
 		run_backup('full') if $is_long && rand() < 0.3;
-		delete @good{ split /\n/,
-			$node->safe_psql('postgres', "SELECT backup FROM pgbackup_expire() WHERE action = 'remove' AND backup IS NOT NULL") };
+		until (@expired)
+		{
+			change_rows();
+			$pending = current_rows();
+			run_backup('logical');
+			@expired = split /\n/, $node->safe_psql('postgres',
+				"SELECT backup FROM pgbackup_expire() WHERE action = 'remove' AND backup IS NOT NULL");
+		}
+		delete @good{@expired};
 		return sub { (try_sql('SELECT count(*) FROM pgbackup_expire(false)'))[ 0, 2 ] };
 	},
 	'pin' => sub {
@@ -226,9 +232,9 @@ sub try_fault
 
 	arm($node, $mode, $operations, $at, $error);
 	my ($succeeded, $message) = $code->();
-	# a server that has gone answers nothing, and must not be asked before
 	my ($fired, $what) = disarm($node);
-	if ($name eq 'archive call' && !$succeeded)
+	# an archiver that has failed waits for a while before it tries again
+	if ($mode =~ /fail/ && !$succeeded)
 	{
 		$node->stop('immediate', fail_ok => 1);
 		start_faulty($node);
@@ -492,10 +498,11 @@ if ($is_long)
 	}
 	while (time < $end)
 	{
-		my $name = (sort keys %work)[ rand keys %work ];
-
-		fail_at_random($name, $written{$name});
-		crash_at_random($name, $durable{$name});
+		for my $name (shuffle(sort keys %work))
+		{
+			fail_at_random($name, $written{$name});
+			crash_at_random($name, $durable{$name});
+		}
 		try_damage(@$_, rand() < 0.5) for @kinds;
 		try_lie();
 		try_pin_damage();
@@ -511,6 +518,18 @@ else
 	try_pin_damage();
 	try_together(4);
 }
+
+# ---- the end: what others make of what is there ----
+
+is(join(' ', grep { /L$/ && rows_of($_) ne $good{$_} } sort keys %good), '',
+	'pg_restore finds in each logical backup what was in the table');
+archive_all($node);
+my $restored = restored_node($node, 'restored');
+$restored->start;
+$restored->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'recovery does not end';
+is(table_hash($restored, 'postgres', 'rows'), table_hash($node, 'postgres', 'rows'),
+	'and a server that is restored has what this one has');
+$restored->stop;
 
 unlike(slurp_file($node->logfile, $log_from), qr/PANIC|TRAP:|terminated by signal (?!9:)/, 'nothing dies but by our hand');
 diag("tried: " . join ', ', map { "$tried{$_} x $_" } sort keys %tried) if $is_long;
