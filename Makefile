@@ -4,7 +4,7 @@
 #   make demo             from an empty machine: see it at work
 #   make test             from an empty machine: run every test
 #   make test-long        the tests that go on for long: random ones, by the hundreds
-#   make bench            compare with pg_dump and pg_restore
+#   make bench            compare with pg_dump, pg_restore, pg_basebackup, pgBackRest
 #
 # PGMAJOR picks the major version of demo, test and bench.
 
