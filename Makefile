@@ -8,7 +8,7 @@
 #   make test-asan        the unit tests and some others with the address sanitizer
 #   make fuzz             what is read from a repository, with bytes that nobody wrote
 #   make coverage         every test, and which lines they run
-#   make bench            compare with pg_dump and pg_restore
+#   make bench            compare with pg_dump, pg_restore, pg_basebackup, pgBackRest
 #
 # PGMAJOR picks the major version of all but the first.
 

@@ -37,11 +37,12 @@ begin()
 	PGUSER=$(id -un)
 }
 
+# Gives the room back.
 finish()
 {
 	cluster_stop
 	trap - EXIT
-	rm -rf "$place"
+	empty_files "$place"
 }
 
 scaled()
@@ -283,10 +284,15 @@ put_away()
 	local place_for=$old/$((++put))
 
 	mv "$1" "$place_for"
-	find "$place_for" -type f -size +0 -exec truncate -s 0 {} +
+	empty_files "$place_for"
 	sync -f "$old"
 }
 put=0
+
+empty_files()
+{
+	find "$1" -type f -size +0 -exec truncate -s 0 {} +
+}
 
 # Bytes of the files of a directory, in MB.
 megabytes_in()
