@@ -140,7 +140,10 @@ extern void pgb_undrop_run(PgbUndrop *undrop, const PgbTocEntry *entry, List *st
 						   bool *as_caller);
 
 /* Sets the grants on it to those of the table of contents. */
-extern void pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner);
+extern void pgb_undrop_set_grants(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner);
+
+/* Those of one ACL entry, on an object of this owner. */
+extern void pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *acl, Oid owner);
 
 /* The tablespace to make it in; NULL: the usual one.  One that is gone is warned of. */
 extern char *pgb_undrop_tablespace(PgbUndrop *undrop, const PgbTocEntry *entry);

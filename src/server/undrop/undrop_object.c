@@ -42,7 +42,8 @@ void
 pgb_undrop_run(PgbUndrop *undrop, const PgbTocEntry *entry, List *statements, Oid role,
 			   bool *as_caller)
 {
-	PgbPiece   *piece = pgb_piece(NULL, statements, pgb_stage_text(undrop->definitions, entry->defn));
+	char	   *source = pgb_stage_text(undrop->definitions, entry->defn);
+	PgbPiece   *piece = pgb_piece(NULL, statements, source != NULL ? source : pstrdup(""));
 	ErrorData  *error;
 	ListCell   *lc;
 
@@ -182,8 +183,8 @@ reset_grants(PgbUndrop *undrop, const PgbTocEntry *entry)
 	}
 }
 
-static void
-grant(PgbUndrop *undrop, const PgbTocEntry *acl, Oid owner)
+void
+pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *acl, Oid owner)
 {
 	Oid			grantor = InvalidOid;
 	bool		may = true;
@@ -212,7 +213,7 @@ grant(PgbUndrop *undrop, const PgbTocEntry *acl, Oid owner)
 }
 
 void
-pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner)
+pgb_undrop_set_grants(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner)
 {
 	const PgbToc *toc = undrop->definitions->toc;
 
@@ -220,7 +221,7 @@ pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner)
 	for (int n = 0; n < toc->count; n++)
 		if (pgb_stage_is(&toc->entries[n], "ACL") && toc->entries[n].tag != NULL &&
 			pgb_entry_depends_on(&toc->entries[n], entry->dump_id))
-			grant(undrop, &toc->entries[n], owner);
+			pgb_undrop_grant(undrop, &toc->entries[n], owner);
 }
 
 /* ---- objects ---- */
@@ -274,6 +275,6 @@ pgb_undrop_make_object(PgbUndrop *undrop, PgbTocEntry *entry)
 	pgb_undrop_run(undrop, entry, statements, owner, &as_caller);
 	if (as_caller)
 		set_owner(undrop, entry, owner);
-	pgb_undrop_grant(undrop, entry, owner);
+	pgb_undrop_set_grants(undrop, entry, owner);
 	pgb_undrop_set_made(undrop, entry);
 }
