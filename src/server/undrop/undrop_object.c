@@ -65,6 +65,17 @@ pgb_undrop_run(PgbUndrop *undrop, const PgbTocEntry *entry, List *statements, Oi
 
 /* ---- owners ---- */
 
+void
+pgb_undrop_check_role(const PgbUndrop *undrop, const PgbTocEntry *entry, Oid role)
+{
+	if (!has_privs_of_role(undrop->caller, role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to bring back %s", pgb_undrop_title(entry)),
+				 errdetail("It belongs to role \"%s\".", GetUserNameFromId(role, false)),
+				 errhint("Only members of that role and superusers may do that.")));
+}
+
 Oid
 pgb_undrop_owner(PgbUndrop *undrop, const PgbTocEntry *entry)
 {
@@ -75,19 +86,14 @@ pgb_undrop_owner(PgbUndrop *undrop, const PgbTocEntry *entry)
 		return undrop->caller;
 
 	owner = get_role_oid(entry->owner, true);
-	if (OidIsValid(owner) ? !has_privs_of_role(undrop->caller, owner) : !superuser_arg(undrop->caller))
+	if (!OidIsValid(owner))
 		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to bring back %s", pgb_undrop_title(entry)),
-				 errdetail("It belonged to role \"%s\".", entry->owner),
-				 errhint("Only members of that role and superusers may do that.")));
-	if (OidIsValid(owner))
-		return owner;
-	if (!pgb_undrop_is_part(entry))
-		pgb_stage_note(undrop->definitions, WARNING,
-					   "role \"%s\", which owned %s, does not exist: it belongs to \"%s\"",
-					   entry->owner, pgb_undrop_title(entry), GetUserNameFromId(undrop->caller, false));
-	return undrop->caller;
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("%s cannot be brought back", pgb_undrop_title(entry)),
+				 errdetail("It belonged to role \"%s\", which does not exist.", entry->owner),
+				 errhint("Create the role, and try again: what works with the rights of its owner must not have those of another.")));
+	pgb_undrop_check_role(undrop, entry, owner);
+	return owner;
 }
 
 static RoleSpec *
