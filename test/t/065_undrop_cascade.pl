@@ -86,8 +86,6 @@ sql(q{
 });
 sql(q{
 	GRANT CREATE ON SCHEMA public TO owner;
-	ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO other;
-	ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO other;
 	CREATE SCHEMA app;
 
 	-- a table, and all that can hang on it
@@ -202,6 +200,12 @@ sql(q{
 	ALTER VIEW wv OWNER TO gone;
 	CREATE TABLE y (id int);
 	CREATE TABLE has_y (id int, y y);
+
+	-- what is made again must not have these
+	ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO other;
+	ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO other;
+	ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO other;
+	ALTER DEFAULT PRIVILEGES FOR ROLE owner GRANT ALL ON TABLES TO other;
 });
 sql(q{SELECT pgbackup_run('full')});
 
