@@ -86,8 +86,6 @@ sql(q{
 });
 sql(q{
 	GRANT CREATE ON SCHEMA public TO owner;
-	ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO other;
-	ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO other;
 	CREATE SCHEMA app;
 
 	-- a table, and all that can hang on it
@@ -196,8 +194,18 @@ sql(q{
 	CREATE FUNCTION xf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 	CREATE TRIGGER xt BEFORE INSERT ON x FOR EACH ROW EXECUTE FUNCTION xf();
 	GRANT SELECT ON x, xv TO ghost;
+	CREATE TABLE w (id int);
+	CREATE VIEW wv AS SELECT id FROM w;
+	CREATE ROLE gone;
+	ALTER VIEW wv OWNER TO gone;
 	CREATE TABLE y (id int);
 	CREATE TABLE has_y (id int, y y);
+
+	-- what is made again must not have these
+	ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO other;
+	ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO other;
+	ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO other;
+	ALTER DEFAULT PRIVILEGES FOR ROLE owner GRANT ALL ON TABLES TO other;
 });
 sql(q{SELECT pgbackup_run('full')});
 
@@ -239,6 +247,10 @@ is($stdout, 'x', 'a role that is gone is in nobody\'s way');
 like($stderr, qr/WARNING:  grants to role "ghost" on "TABLE $_" are not put back: it does not exist/, "which is said of $_")
   foreach qw(x xv);
 is(sql('SELECT id FROM xv'), '1', 'and the view is there');
+
+sql('DROP TABLE w CASCADE; DROP ROLE gone');
+refused(q{'w'}, qr/view public\.wv cannot be brought back\nDETAIL:  It belonged to role "gone", which does not exist/,
+	'a view has the rights of its owner, and of nobody else');
 
 sql('DROP TABLE y CASCADE');
 refused(q{'y'}, qr/DETAIL:  column public\.has_y\.y is not put back: its table is there, and has lost it\.  pgbackup_restore_table\('public\.has_y', at_lsn =>/,

@@ -273,7 +273,7 @@ pgb_promote_note_lost(PgbPromote *promote, const char *hint)
 		pgb_stage_note(promote->stage, NOTICE, "depended on it, and does not exist: %s", lost.names.data);
 		if (hint != NULL)
 			pgb_stage_note_hint(promote->stage, hint);
-		else if (promote->record->toc != NULL)
+		else if (promote->record->toc != NULL || promote->definitions != NULL)
 			pgb_stage_note_hint(promote->stage,
 								"Create them again; a logical backup that was made before has their definitions.");
 		else

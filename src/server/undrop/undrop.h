@@ -140,13 +140,22 @@ extern void pgb_undrop_run(PgbUndrop *undrop, const PgbTocEntry *entry, List *st
 						   bool *as_caller);
 
 /* Sets the grants on it to those of the table of contents. */
-extern void pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner);
+extern void pgb_undrop_set_grants(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner);
+
+/* Those of one ACL entry, on an object of this owner. */
+extern void pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *acl, Oid owner);
 
 /* The tablespace to make it in; NULL: the usual one.  One that is gone is warned of. */
 extern char *pgb_undrop_tablespace(PgbUndrop *undrop, const PgbTocEntry *entry);
 
-/* The role that owned it; if that is gone, the caller, which is warned of.  Raises if he is none of it. */
+/*
+ * The role that owned it.  Raises if it is gone: views and functions have the rights of their
+ * owners, and nobody else's will do.  Raises if the caller is no member of it.
+ */
 extern Oid	pgb_undrop_owner(PgbUndrop *undrop, const PgbTocEntry *entry);
+
+/* Raises if the caller is no member of it. */
+extern void pgb_undrop_check_role(const PgbUndrop *undrop, const PgbTocEntry *entry, Oid role);
 
 /* ---- undrop_part.c ---- */
 

@@ -73,11 +73,11 @@ static void
 alter_table(PgbUndrop *undrop, PgbTocEntry *table, AlterTableCmd *command, bool *as_caller)
 {
 	PgbPiece   *piece = pgb_promote_alter(NULL, table->schema_name, table->tag, command);
+	Oid			owner = pgb_promote_owner(pgb_promote_live(pgb_undrop_name(table)));
 
 	linitial_node(AlterTableStmt, piece->statements)->relation->inh = false;
-	(void) pgb_undrop_owner(undrop, table);
-	pgb_undrop_run(undrop, table, piece->statements,
-				   pgb_promote_owner(pgb_promote_live(pgb_undrop_name(table))), as_caller);
+	pgb_undrop_check_role(undrop, table, owner);
+	pgb_undrop_run(undrop, table, piece->statements, owner, as_caller);
 }
 
 static List *

@@ -37,11 +37,15 @@ static const char *const drop_query =
 	" place IS NULL AND (SELECT pg_catalog.count(DISTINCT schema_name) FROM found) > 1, drop_id"
 	" FROM found ORDER BY place NULLS LAST, dropped_at DESC, drop_id DESC LIMIT 1";
 
-/* Before version 0.6.0 of the extension there is no owner_name. */
+/*
+ * DROP OWNED names nothing, whatever PostgreSQL thinks.  Before version 0.6.0 of the extension
+ * there is no owner_name.
+ */
 static const char *const objects_query =
-	"SELECT class, oid, sub, object_type, object_identity, by_cascade,"
+	"SELECT o.class, o.oid, o.sub, o.object_type, o.object_identity, o.by_cascade OR e.command = 'DROP OWNED',"
 	" pg_catalog.to_jsonb(o) OPERATOR(pg_catalog.->>) 'owner_name'"
-	" FROM %s.pgbackup_dropped_objects o WHERE drop_id = $1 ORDER BY number";
+	" FROM %s.pgbackup_dropped_objects o JOIN %s.pgbackup_drop_events e USING (drop_id)"
+	" WHERE o.drop_id = $1 ORDER BY o.number";
 
 /* ---- which drop ---- */
 
@@ -96,7 +100,7 @@ read_objects(const PgbOwnTables *own, PgbDrop *drop, MemoryContext context)
 	Datum		values[] = {Int64GetDatum(drop->id)};
 	MemoryContext old;
 
-	if (SPI_execute_with_args(psprintf(objects_query, own->schema), lengthof(types), types, values,
+	if (SPI_execute_with_args(psprintf(objects_query, own->schema, own->schema), lengthof(types), types, values,
 							  NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read a drop");
 

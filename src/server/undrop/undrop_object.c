@@ -42,7 +42,8 @@ void
 pgb_undrop_run(PgbUndrop *undrop, const PgbTocEntry *entry, List *statements, Oid role,
 			   bool *as_caller)
 {
-	PgbPiece   *piece = pgb_piece(NULL, statements, pgb_stage_text(undrop->definitions, entry->defn));
+	char	   *source = pgb_stage_text(undrop->definitions, entry->defn);
+	PgbPiece   *piece = pgb_piece(NULL, statements, source != NULL ? source : pstrdup(""));
 	ErrorData  *error;
 	ListCell   *lc;
 
@@ -64,6 +65,17 @@ pgb_undrop_run(PgbUndrop *undrop, const PgbTocEntry *entry, List *statements, Oi
 
 /* ---- owners ---- */
 
+void
+pgb_undrop_check_role(const PgbUndrop *undrop, const PgbTocEntry *entry, Oid role)
+{
+	if (!has_privs_of_role(undrop->caller, role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to bring back %s", pgb_undrop_title(entry)),
+				 errdetail("It belongs to role \"%s\".", GetUserNameFromId(role, false)),
+				 errhint("Only members of that role and superusers may do that.")));
+}
+
 Oid
 pgb_undrop_owner(PgbUndrop *undrop, const PgbTocEntry *entry)
 {
@@ -74,19 +86,14 @@ pgb_undrop_owner(PgbUndrop *undrop, const PgbTocEntry *entry)
 		return undrop->caller;
 
 	owner = get_role_oid(entry->owner, true);
-	if (OidIsValid(owner) ? !has_privs_of_role(undrop->caller, owner) : !superuser_arg(undrop->caller))
+	if (!OidIsValid(owner))
 		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to bring back %s", pgb_undrop_title(entry)),
-				 errdetail("It belonged to role \"%s\".", entry->owner),
-				 errhint("Only members of that role and superusers may do that.")));
-	if (OidIsValid(owner))
-		return owner;
-	if (!pgb_undrop_is_part(entry))
-		pgb_stage_note(undrop->definitions, WARNING,
-					   "role \"%s\", which owned %s, does not exist: it belongs to \"%s\"",
-					   entry->owner, pgb_undrop_title(entry), GetUserNameFromId(undrop->caller, false));
-	return undrop->caller;
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("%s cannot be brought back", pgb_undrop_title(entry)),
+				 errdetail("It belonged to role \"%s\", which does not exist.", entry->owner),
+				 errhint("Create the role, and try again: what works with the rights of its owner must not have those of another.")));
+	pgb_undrop_check_role(undrop, entry, owner);
+	return owner;
 }
 
 static RoleSpec *
@@ -182,8 +189,8 @@ reset_grants(PgbUndrop *undrop, const PgbTocEntry *entry)
 	}
 }
 
-static void
-grant(PgbUndrop *undrop, const PgbTocEntry *acl, Oid owner)
+void
+pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *acl, Oid owner)
 {
 	Oid			grantor = InvalidOid;
 	bool		may = true;
@@ -212,7 +219,7 @@ grant(PgbUndrop *undrop, const PgbTocEntry *acl, Oid owner)
 }
 
 void
-pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner)
+pgb_undrop_set_grants(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner)
 {
 	const PgbToc *toc = undrop->definitions->toc;
 
@@ -220,7 +227,7 @@ pgb_undrop_grant(PgbUndrop *undrop, const PgbTocEntry *entry, Oid owner)
 	for (int n = 0; n < toc->count; n++)
 		if (pgb_stage_is(&toc->entries[n], "ACL") && toc->entries[n].tag != NULL &&
 			pgb_entry_depends_on(&toc->entries[n], entry->dump_id))
-			grant(undrop, &toc->entries[n], owner);
+			pgb_undrop_grant(undrop, &toc->entries[n], owner);
 }
 
 /* ---- objects ---- */
@@ -274,6 +281,6 @@ pgb_undrop_make_object(PgbUndrop *undrop, PgbTocEntry *entry)
 	pgb_undrop_run(undrop, entry, statements, owner, &as_caller);
 	if (as_caller)
 		set_owner(undrop, entry, owner);
-	pgb_undrop_grant(undrop, entry, owner);
+	pgb_undrop_set_grants(undrop, entry, owner);
 	pgb_undrop_set_made(undrop, entry);
 }

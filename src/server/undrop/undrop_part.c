@@ -56,16 +56,18 @@ add_part(PgbUndrop *undrop, PgbTocEntry *entry)
 {
 	RangeVar   *relation = pgb_undrop_relation_of(undrop, entry);
 	List	   *statements;
+	Oid			owner;
 	bool		as_caller;
 
 	if (!is_wanted(undrop, entry, relation))
 		return;
 	statements = pgb_stage_parse(undrop->definitions, entry->defn);
 	place_index(undrop, entry, linitial(statements));
-	(void) pgb_undrop_owner(undrop, entry);
+	owner = pgb_promote_owner(pgb_promote_live(relation));
+	pgb_undrop_check_role(undrop, entry, owner);
 
 	/* a CHECK runs code of users */
-	pgb_undrop_run(undrop, entry, statements, pgb_promote_owner(pgb_promote_live(relation)),
+	pgb_undrop_run(undrop, entry, statements, owner,
 				   pgb_stage_is(entry, "CHECK CONSTRAINT") ? NULL : &as_caller);
 	pgb_undrop_set_made(undrop, entry);
 }

@@ -70,9 +70,11 @@ grant_usage(char *name)
 	return (Node *) grant;
 }
 
+/* Then what has been granted since initdb: that entry may depend on one that there is not. */
 static void
 make_public(PgbUndrop *undrop, const PgbTocEntry *entry, char *name, Oid owner)
 {
+	const PgbToc *toc = undrop->definitions->toc;
 	CommentStmt *comment = makeNode(CommentStmt);
 	bool		as_caller;
 
@@ -81,6 +83,10 @@ make_public(PgbUndrop *undrop, const PgbTocEntry *entry, char *name, Oid owner)
 	comment->comment = pstrdup("standard public schema");
 	pgb_undrop_run(undrop, entry, list_make3(create_statement(name, owner), grant_usage(name), comment),
 				   owner, &as_caller);
+	for (int n = 0; n < toc->count; n++)
+		if (pgb_stage_is(&toc->entries[n], "ACL") && toc->entries[n].tag != NULL &&
+			strcmp(toc->entries[n].tag, "SCHEMA " PUBLIC_SCHEMA) == 0)
+			pgb_undrop_grant(undrop, &toc->entries[n], owner);
 }
 
 /* A superuser names the owner at once, so that the grants are his. */
@@ -100,7 +106,7 @@ make(PgbUndrop *undrop, const PgbTocEntry *entry, char *name)
 	if (entry != NULL)
 	{
 		if (!is_public)
-			pgb_undrop_grant(undrop, entry, owner);
+			pgb_undrop_set_grants(undrop, entry, owner);
 		pgb_undrop_set_made(undrop, entry);
 	}
 }

@@ -14,9 +14,9 @@
  */
 #include "port/port.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "catalog/namespace.h"
 #include "server/stage/stage_entry.h"
 #include "server/undrop/undrop.h"
 #include "utils/memutils.h"

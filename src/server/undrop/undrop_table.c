@@ -68,8 +68,9 @@ comes_back(const PgbTocEntry *table, void *arg)
 {
 	const PgbUndrop *undrop = arg;
 
-	return undrop->cascade ? pgb_undrop_is_taken(undrop, table) :
-		pgb_undrop_dropped(undrop, table) != NULL;
+	if (undrop->cascade)
+		return pgb_undrop_is_taken(undrop, table);
+	return pgb_undrop_dropped(undrop, table) != NULL && !OidIsValid(pgb_promote_live(pgb_undrop_name(table)));
 }
 
 static void
