@@ -39,7 +39,7 @@ sub verify
 sub leftovers
 {
 	return join ' ', grep { $_ ne '' } sql(q{SELECT string_agg(datname, ' ') FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1', 'other')}),
-	  sql(q{SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolname IN ('clerk', 'former')}),
+	  sql(q{SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolname IN ('another', 'clerk', 'former')}),
 	  glob("$scratch/*"), grep { /pgbackup/ } glob($node->data_dir . '/base/pgsql_tmp/*');
 }
 
@@ -79,12 +79,19 @@ sql(q{
 	INSERT INTO moods SELECT (ARRAY['sad', 'glad'])[1 + i % 2]::mood, i FROM generate_series(1, 100) i;
 	CREATE TABLE owned (id int);
 	ALTER TABLE owned OWNER TO former;
+	CREATE ROLE another LOGIN;
+	CREATE TABLE owned_too (id int);
+	ALTER TABLE owned_too OWNER TO another;
+	CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
+	CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();
+	ALTER EVENT TRIGGER watch OWNER TO former;
 	CREATE POLICY p ON owned TO former USING (true);
 	SELECT lo_from_bytea(0, convert_to(repeat('large object ', 30000), 'UTF8'));
 	SELECT lo_from_bytea(0, '');
 });
 my $good = sql('SELECT pgbackup_run()');
-sql('DROP OWNED BY former; DROP ROLE former; CREATE DATABASE other');
+sql('DROP EVENT TRIGGER watch; DROP OWNED BY former, another; DROP ROLE former, another');
+sql('CREATE DATABASE other');
 
 # ---- all is well ----
 

@@ -96,7 +96,7 @@ archive_all($node);
 
 # what replay would write there if it followed the record of the tablespace
 $node->safe_psql('latin', 'CHECKPOINT');
-sub more_files { return join "\n", map { "$_ " . -s $_ . ' ' . (stat $_)[9] } glob("$place/more/*/*/*"); }
+sub more_files { return join "\n", map { "$_ " . (-s $_) . ' ' . (stat $_)[9] } glob("$place/more/*/*/*"); }
 my $more = more_files();
 
 $found = verify("'latest full', 'restore'");

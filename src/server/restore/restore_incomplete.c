@@ -117,6 +117,7 @@ pgb_incomplete_mark_role(const char *name)
 	if (!lock_restore(LEFT_ROLE, role))
 		elog(ERROR, "somebody has locked role \"%s\"", name);
 	CreateSharedComments(role, AuthIdRelationId, ROLE_MARK);
+	CommandCounterIncrement();	/* what is run next begins a subtransaction */
 }
 
 /* ---- dropped ---- */
