@@ -210,7 +210,7 @@ static const char default_files[] =
 static const char default_relations[] = "{\"pgbackup_relations\":1}\n{\"database\":5}\n";
 
 static void
-ignore_problem(void *arg, const char *object, const char *detail)
+ignore_problem(void *arg, const char *object, const char *detail, bool missing)
 {
 	fuzz_check(object[0] != '\0' && detail[0] != '\0');
 }

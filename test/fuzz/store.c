@@ -87,6 +87,48 @@ memory_stat(PgbStore *store, const char *name, PgbStat *stat)
 	return true;
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The first part of each name that goes on after the folder's, once. */
+static char **
+memory_list(PgbStore *store, const char *folder)
+{
+	const Stored *first = ((MemoryStore *) store)->objects;
+	size_t		length = strlen(folder);
+	size_t		count = 0;
+	size_t		unique = 0;
+	char	  **names;
+
+	for (const Stored *stored = first; stored != NULL; stored = stored->next)
+		count++;
+	names = palloc0((count + 1) * sizeof(char *));
+	count = 0;
+	for (const Stored *stored = first; stored != NULL; stored = stored->next)
+	{
+		const char *rest = stored->name;
+
+		if (length > 0)
+		{
+			if (strncmp(rest, folder, length) != 0 || rest[length] != '/')
+				continue;
+			rest += length + 1;
+		}
+		names[count++] = pnstrdup(rest, strcspn(rest, "/"));
+	}
+	qsort(names, count, sizeof(char *), compare_names);
+	for (size_t i = 0; i < count; i++)
+	{
+		if (unique == 0 || strcmp(names[unique - 1], names[i]) != 0)
+			names[unique++] = names[i];
+	}
+	names[unique] = NULL;
+	return names;
+}
+
 static const PgbStoreOps memory_ops = {
 	.kind = "memory",
 	.open = memory_open,
@@ -94,6 +136,7 @@ static const PgbStoreOps memory_ops = {
 	.size = memory_size,
 	.close = memory_close,
 	.stat = memory_stat,
+	.list = memory_list,
 };
 
 PgbRepository *
