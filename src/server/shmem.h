@@ -214,8 +214,8 @@ extern void pgb_job_finish(PgbJobRef job, const PgbJobResult *result);
 
 extern void pgb_job_set_phase(PgbJobRef job, PgbPhase phase);
 
-/* A phase with a count of bytes of its own, which begins at 0; and where it has come to. */
-extern void pgb_job_begin_bytes(PgbJobRef job, PgbPhase phase, uint64 total);
+/* A phase with counts of its own, which begin at 0; and where its bytes have come to. */
+extern void pgb_job_begin_phase(PgbJobRef job, PgbPhase phase, uint64 objects, uint64 bytes);
 extern void pgb_job_set_bytes(PgbJobRef job, uint64 done);
 extern void pgb_job_set_totals(PgbJobRef job, uint64 objects, uint64 bytes);
 

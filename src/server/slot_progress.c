@@ -56,11 +56,19 @@ pgb_job_set_bytes(PgbJobRef ref, uint64 done)
 }
 
 void
-pgb_job_begin_bytes(PgbJobRef ref, PgbPhase phase, uint64 total)
+pgb_job_begin_phase(PgbJobRef ref, PgbPhase phase, uint64 objects, uint64 bytes)
 {
+	PgbSlot    *slot;
+
 	pgb_job_set_phase(ref, phase);
-	pgb_job_set_bytes(ref, 0);
-	pgb_job_set_totals(ref, 0, total);
+	slot = pgb_slot_lock(ref, LW_SHARED);
+	if (slot != NULL)
+	{
+		pg_atomic_write_u64(&slot->objects_done, 0);
+		pg_atomic_write_u64(&slot->bytes_done, 0);
+	}
+	pgb_slots_unlock();
+	pgb_job_set_totals(ref, objects, bytes);
 }
 
 /* ---- data workers ---- */

@@ -132,11 +132,13 @@ fuzz_timeline(const char *data, size_t length)
 
 #define NOVEMBER	INT64CONST(1793449203)	/* 2026 */
 
-/* An hour goes and comes back, as in the zones of many. */
+/* An hour comes and goes, as in the zones of many: at a full hour, as in all of them. */
 static int
 zone_offset(void *zone, int64 moment)
 {
-	return moment >= NOVEMBER && moment < NOVEMBER + 86400 * 100 ? 3600 : 7200;
+	int64		change = NOVEMBER - NOVEMBER % 3600 + 3600;
+
+	return moment >= change && moment < change + 86400 * 100 ? 3600 : 7200;
 }
 
 void

@@ -252,18 +252,18 @@ sub truth_function
 				WHERE c.relkind IN ('r', 'p') AND c.relname LIKE 't%' AND n.nspname IN ('public', 'archive', 'Strange "Schema"')
 				ORDER BY 2
 			LOOP
-				-- with one of its partitions all of it
-				IF hash = 'u' OR EXISTS (SELECT FROM pg_partition_tree(truth.oid) p JOIN pg_class c ON c.oid = p.relid WHERE c.relpersistence = 'u') THEN
-					hash := 'unlogged';
-				ELSIF EXISTS (SELECT FROM pg_locks l WHERE l.relation = truth.oid AND l.mode = 'AccessExclusiveLock') THEN
-					hash := NULL;
-				ELSE
-					BEGIN
-						EXECUTE 'SELECT count(*) || ''/'' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM ' || name || ' t' INTO hash;
-					EXCEPTION WHEN lock_not_available THEN
+				BEGIN
+					-- with one of its partitions all of it
+					IF hash = 'u' OR EXISTS (SELECT FROM pg_partition_tree(truth.oid) p JOIN pg_class c ON c.oid = p.relid WHERE c.relpersistence = 'u') THEN
+						hash := 'unlogged';
+					ELSIF EXISTS (SELECT FROM pg_locks l WHERE l.relation = truth.oid AND l.mode = 'AccessExclusiveLock') THEN
 						hash := NULL;
-					END;
-				END IF;
+					ELSE
+						EXECUTE 'SELECT count(*) || ''/'' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM ' || name || ' t' INTO hash;
+					END IF;
+				EXCEPTION WHEN lock_not_available THEN
+					hash := NULL;
+				END;
 				RETURN NEXT;
 			END LOOP;
 		END $$

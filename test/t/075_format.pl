@@ -313,8 +313,10 @@ all_documented('a scan', $trailer->{scan}, words_of('WAL', 1));
 all_documented('a restore point', $trailer->{restore_points}[0], words_of('WAL', 1));
 is("$trailer->{name} $trailer->{system_identifier} $trailer->{timeline} $trailer->{segment_size}", "$segment $system 1 1048576", 'and knows what it is');
 is("$trailer->{restore_points}[0]{name} $trailer->{restore_points}[0]{lsn}", "here $point", 'with the restore point');
-my ($label) = glob "$cluster/wal/00000001/*.backup";
-is(read_file($label), read_file($node->data_dir . '/pg_wal/' . $label =~ s{.*/}{}r), 'a backup label is as it is');
+my ($label) = glob "$cluster/wal/00000001/*.backup.zst";
+($content, $trailer) = segment_of($label);
+is($content, read_file($node->data_dir . '/pg_wal/' . $label =~ s{.*/(.*)\.zst}{$1}r), 'a backup label is as it is');
+all_documented('its trailer', $trailer, words_of('WAL'));
 
 # ---- pins ----
 

@@ -24,17 +24,6 @@
 /* Which tables are wanted is guessed once, and then known: names change no more after that. */
 #define MAX_SANDBOXES	3
 
-/* So often a sandbox is looked at when a program that is connected to it has failed. */
-#define BLAME_NAPS		10
-
-/* A program whose server goes fails before the server itself has ended; who has failed is told. */
-static void
-blame_sandbox(PgbRecover *recover)
-{
-	for (int i = 0; i < BLAME_NAPS; i++)
-		pgb_sandbox_attend(recover->sandbox, NULL);
-}
-
 void
 pgb_recover_wait(PgbRecover *recover, PgbSubprocess *program, const char *name)
 {
@@ -43,7 +32,7 @@ pgb_recover_wait(PgbRecover *recover, PgbSubprocess *program, const char *name)
 		pgb_sandbox_attend(recover->sandbox, program);
 	recover->program = NULL;
 	if (!pgb_subprocess_succeeded(program))
-		blame_sandbox(recover);
+		pgb_sandbox_blame(recover->sandbox);
 	pgb_program_check(program, name);
 }
 

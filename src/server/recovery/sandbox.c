@@ -25,6 +25,9 @@
 #define REPLAY_RATE			((uint64) 300 * 1024 * 1024)
 #define START_DURATION		(1 * USECS_PER_SEC)
 
+/* So often a sandbox is looked at when one of its clients has failed. */
+#define BLAME_NAPS			10
+
 /* Those of this process: they go with it. */
 static PgbSandboxState *sandboxes = NULL;
 static bool exit_is_registered = false;
@@ -122,6 +125,15 @@ pgb_sandbox_attend(PgbSandbox *sandbox, PgbSubprocess *client)
 	pgb_sandbox_nap(sandbox->state, client);
 }
 
+/* The clients of a server that goes fail before it has ended itself. */
+void
+pgb_sandbox_blame(PgbSandbox *sandbox)
+{
+	pgb_sandbox_watch_room(sandbox->state, true);
+	for (int i = 0; i < BLAME_NAPS; i++)
+		pgb_sandbox_nap(sandbox->state, NULL);
+}
+
 /* ---- the order of things ---- */
 
 static PgbSandboxState *
@@ -190,7 +202,7 @@ build(PgbSandboxState *state)
 	state->directory = pstrdup(request->directory);
 	pgb_sandbox_lay_down(state);
 	pgb_sandbox_configure(state);
-	pgb_job_begin_bytes(request->job, PGB_PHASE_REPLAYING,
+	pgb_job_begin_phase(request->job, PGB_PHASE_REPLAYING, 0,
 						(uint64) route->nsegments * route->backup->base->segment_size);
 	pgb_sandbox_server_start(state);
 	pgb_sandbox_server_wait(state);

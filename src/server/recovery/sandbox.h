@@ -102,6 +102,12 @@ extern PgbSandbox *pgb_sandbox_make(const PgbSandboxRequest *request);
  */
 extern void pgb_sandbox_attend(PgbSandbox *sandbox, PgbSubprocess *client);
 
+/*
+ * A client has failed: raises, as above, what has befallen the sandbox, if that may be why.  Takes half a
+ * second if nothing has.
+ */
+extern void pgb_sandbox_blame(PgbSandbox *sandbox);
+
 /* Stops and removes it.  Raises nothing; more than once or NULL is fine. */
 extern void pgb_sandbox_remove(PgbSandbox *sandbox);
 

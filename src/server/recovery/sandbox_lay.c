@@ -165,7 +165,7 @@ pgb_sandbox_lay_down(PgbSandboxState *state)
 	PgbDataDirShared *shared;
 	int			jobs = Max(1, Min(request->jobs, (int) plan->nitems));
 
-	pgb_job_begin_bytes(request->job, PGB_PHASE_LAYING_DOWN, plan->bytes);
+	pgb_job_begin_phase(request->job, PGB_PHASE_LAYING_DOWN, 0, plan->bytes);
 	if (mkdir(state->directory, S_IRWXU) != 0)
 		pgb_target_report("create", state->directory);
 	pgb_datadir_begin(plan);

@@ -216,7 +216,8 @@ pgb_restore_load(PgbRestore *restore)
 	PgbRestoreShared *shared;
 	int			count = count_items(restore->toc);
 
-	pgb_job_begin_bytes(restore->job, PGB_PHASE_LOADING, restore->manifest->raw_bytes);
+	pgb_job_begin_phase(restore->job, PGB_PHASE_LOADING, (uint64) restore->manifest->ntables,
+						restore->manifest->raw_bytes);
 	if (count == 0)
 		return;
 	shared = create_crew(restore, PGB_RESTORE_LOAD, count);

@@ -131,7 +131,7 @@ check_stored(PgbVerification *v)
 	PgbVerify	verify = {.contents = contents, .problem = take_problem, .advance = take_progress,
 	.arg = &stored};
 
-	pgb_job_begin_bytes(v->job, PGB_PHASE_VERIFYING,
+	pgb_job_begin_phase(v->job, PGB_PHASE_VERIFYING, 0,
 						v->manifest->stored_bytes + (contents ? v->manifest->raw_bytes : 0));
 	pgb_verify_backup(v->repository, v->manifest, &verify);
 	report_damaged_pages(v);

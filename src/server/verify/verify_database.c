@@ -379,7 +379,7 @@ check_relations(Database *database)
 	List	   *scripts = NIL;
 	char	   *failure;
 
-	pgb_job_begin_bytes(v->job, PGB_PHASE_CHECKING, bytes_to_check(database));
+	pgb_job_begin_phase(v->job, PGB_PHASE_CHECKING, 0, bytes_to_check(database));
 	for (int i = 0; i < jobs; i++)
 		scripts = lappend(scripts, pgb_script_create(v, psprintf("check%d", i), take_check, database));
 	for (int i = 0; i < database->count; i++)

@@ -127,7 +127,7 @@ run_workers(PgbTrial *trial, const PgbRestore *restore, int count)
 	shared->encoding = restore->encoding;
 	strlcpy(shared->backup, v->manifest->id, PGB_ID_SIZE);
 	fill_items(restore, shared);
-	pgb_job_begin_bytes(v->job, PGB_PHASE_COMPARING, v->manifest->raw_bytes);
+	pgb_job_begin_phase(v->job, PGB_PHASE_COMPARING, count, v->manifest->raw_bytes);
 	while (pgb_crew_start(v->crew, Min(v->request->jobs, count)) == 0)
 		pgb_restore_nap(PGINVALID_SOCKET);
 	pgb_crew_wait(v->crew);
