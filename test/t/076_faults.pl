@@ -40,7 +40,7 @@ my $durability = 'fsync syncfs rename link unlink mkdir';
 my $writing = "$durability create write";
 
 my $node = faulty_node('main',
-	conf => "pgbackup.retention_logical = 'last=2'\npgbackup.retention_full = 'last=2'\nmax_worker_processes = 20\n");
+	conf => "pgbackup.retention_logical = 'last=2'\npgbackup.retention_full = 'last=2'\nmax_worker_processes = 20\npgbackup.archive_timeout = 10s\n");
 my $scratch = PostgreSQL::Test::Utils::tempdir;
 $node->safe_psql('postgres',
 	"CREATE TABLE rows AS SELECT i, repeat(md5(i::text), 10) AS note FROM generate_series(1, 2000) AS i");
