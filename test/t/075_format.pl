@@ -157,8 +157,8 @@ sub base_file
 	return $content;
 }
 
-# A segment and what its trailer says.
-sub segment_of
+# A file of the WAL archive and what its trailer says.
+sub wal_file_of
 {
 	my ($path) = @_;
 	my $stored = read_file($path);
@@ -180,7 +180,7 @@ sub segment_of
 		$content .= decompressed($bytes);
 		$offset += $stored_bytes;
 	}
-	die "$path: length" if $offset != length $body || length $content != $trailer->{segment_size};
+	die "$path: length" if $offset != length $body || length $content != ($trailer->{segment_size} // $trailer->{size});
 	die "$path: raw CRC" if crc32c($content) ne $trailer->{raw_crc};
 	return ($content, $trailer);
 }
@@ -306,21 +306,47 @@ like(bytes_of($manifest->{base}{tablespace_map}), qr/^$tablespace_of{odd} \Q$spa
 
 my $object = "$cluster/wal/00000001/$segment.zst";
 wait_for(sub { -e $object }, 'the segment');
-my ($content, $trailer) = segment_of($object);
+my ($content, $trailer) = wal_file_of($object);
 ok($content eq read_file($node->data_dir . "/pg_wal/$segment"), 'a segment is as it is in pg_wal');
 all_documented('a trailer', $trailer, words_of('WAL'));
 all_documented('a scan', $trailer->{scan}, words_of('WAL', 1));
 all_documented('a restore point', $trailer->{restore_points}[0], words_of('WAL', 1));
 is("$trailer->{name} $trailer->{system_identifier} $trailer->{timeline} $trailer->{segment_size}", "$segment $system 1 1048576", 'and knows what it is');
 is("$trailer->{restore_points}[0]{name} $trailer->{restore_points}[0]{lsn}", "here $point", 'with the restore point');
-my ($label) = glob "$cluster/wal/00000001/*.backup";
-is(read_file($label), read_file($node->data_dir . '/pg_wal/' . $label =~ s{.*/}{}r), 'a backup label is as it is');
+my ($label) = glob "$cluster/wal/00000001/*.backup.zst";
+my $name = $label =~ s{.*/(.*)\.zst}{$1}r;
+($content, $trailer) = wal_file_of($label);
+is($content, read_file($node->data_dir . "/pg_wal/$name"), 'a backup label is as it is in pg_wal');
+all_documented('its trailer', $trailer, words_of('WAL'));
+is("$trailer->{name} $trailer->{system_identifier} $trailer->{timeline}", "$name $system 1", 'which knows what it is');
 
-# ---- pins ----
+# ---- pins and proofs ----
 
 $node->safe_psql('postgres', "SELECT pgbackup_pin('$base'), pgbackup_pin('$logical', '2096-02-29 12:00:00+00')");
 is($json->decode(read_file("$folder/pin.json"))->{pinned_until}, 'forever', 'a pin');
 is($json->decode(read_file("$cluster/backups/$logical/pin.json"))->{pinned_until}, '2096-02-29T12:00:00.000000Z', 'and one that ends');
+
+$node->safe_psql('postgres', "SELECT pgbackup_verify('$logical', 'restore')");
+my $proof = sealed_json("$cluster/backups/$logical/proof.json");
+my %proof_words = words_of('Pins and proofs');
+all_documented('a proof', $proof, %proof_words, sha256 => 1);
+is(join(' ', grep { !exists $proof->{$_} } sort keys %proof_words), '', 'and the proof has all that are on the page');
+all_documented('a proven table', $proof->{tables}[0], words_of('Pins and proofs', 1));
+is("$proof->{pgbackup_proof} $proof->{backup} $proof->{system_identifier} $proof->{timeline}", "1 $logical $system 0", 'of which backup it is');
+is(join(' ', map { "$_->{database} $_->{name} $_->{rows}" } grep { $_->{name} =~ /^(odd|large)$/ } @{ $proof->{tables} }),
+	'postgres large 160000 postgres odd 3', 'and of which tables');
+
+# ---- a second timeline ----
+
+$node->stop;
+$node->append_conf('standby.signal', '');
+$node->start;
+$node->promote;
+$object = "$cluster/wal/00000002/00000002.history.zst";
+wait_for(sub { -e $object }, 'the history');
+($content, $trailer) = wal_file_of($object);
+is($content, read_file($node->data_dir . '/pg_wal/00000002.history'), 'the history of a timeline is as it is in pg_wal');
+is("$trailer->{name} $trailer->{timeline}", '00000002.history 2', 'and knows what it is');
 
 $node->stop;
 done_testing();
