@@ -35,7 +35,7 @@ INSERT INTO shop.items VALUES (4001, 1, 'SKU-7', 10), (4001, 2, 'SKU-8', 20), (4
 DROP TABLE shop.orders CASCADE;
 UPDATE shop.products SET price = 0 WHERE category = 'books';
 SQL
-check_page('shop', "$top/doc/incident.md", qr/.*/s, 18);
+check_page('shop', "$top/doc/incident.md", qr/.*/s, 19);
 
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE orders (id int PRIMARY KEY, customer text, total numeric(10, 2));
@@ -132,7 +132,7 @@ sub check_page
 	my $name = $path =~ s/.*\///r;
 	my $found = 0;
 
-	while ($section =~ /^```sql\n(.*?)^```\n```\n(.*?)^```$/msg)
+	while ($section =~ /^```sql\n((?:(?!```).*\n)+)```\n```\n((?:(?!```).*\n)*)```$/mg)
 	{
 		my ($sql, $expected) = ($1, $2);
 		my $printed = printed_by($database, $sql);
