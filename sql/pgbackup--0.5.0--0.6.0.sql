@@ -11,6 +11,9 @@ ALTER TABLE pgbackup_dropped_objects ADD COLUMN owner_name name;
 COMMENT ON COLUMN pgbackup_dropped_objects.owner_name
 IS 'whose relation it was; unknown if pgbackup was not in shared_preload_libraries';
 
+COMMENT ON FUNCTION pgbackup_restore_table(text, text, timestamptz, pg_lsn, text, text, boolean)
+IS 'stage a table from a backup, or as it was at a moment, beside the live ones';
+
 COMMENT ON FUNCTION pgbackup_undrop(text, timestamptz, boolean)
 IS 'puts back a table that was dropped, as it was then, with cascade also what went along; one that was truncated is staged';
 
@@ -87,6 +90,25 @@ IS 'make a schedule for backups of this database, or with kind verify for the ve
 REVOKE ALL ON FUNCTION
 	pgbackup_schedule(text, text, text, text, text[], text[], text[], text[], text[], text, integer, integer, text, text, text, integer, boolean, boolean, text, text)
 FROM PUBLIC;
+
+-- ---------------------------------------------------------------------------
+-- What runs, and has run: not only backups
+-- ---------------------------------------------------------------------------
+
+COMMENT ON FUNCTION pgbackup_progress()
+IS 'backups, restores, recoveries and verifications that are running now; eta is the time that is left';
+COMMENT ON VIEW pgbackup_progress
+IS 'backups, restores, recoveries and verifications that are running now; eta is the time that is left';
+COMMENT ON FUNCTION pgbackup_cancel(text)
+IS 'cancel what is running: a backup by its id, the restore of a database by the name of that; false if it is not running';
+COMMENT ON TABLE pgbackup_runs
+IS 'a row for each run that was asked for or scheduled in this database, also for those that did not happen';
+COMMENT ON COLUMN pgbackup_runs.kind IS 'logical, full, restore, recovery or verify';
+COMMENT ON COLUMN pgbackup_runs.schedule IS 'name of the schedule; null for a run that somebody has asked for';
+COMMENT ON COLUMN pgbackup_runs.backup IS 'the backup that it has made, or used';
+COMMENT ON TABLE pgbackup_schedule_rules
+IS 'when to make backups of this database, or to verify backups: kept by pgbackup_schedule(), shown by pgbackup_schedules';
+COMMENT ON COLUMN pgbackup_schedule_rules.options IS 'the arguments of the run, as JSON';
 
 -- ---------------------------------------------------------------------------
 -- Health

@@ -60,7 +60,7 @@ print_help(void)
 	printf("  --output=text|json           for people (the default) or for programs\n");
 	printf("  -V, --version                show the version, then exit\n");
 	printf("  -?, --help                   show this help, then exit\n");
-	printf("\nExit status: 0 if all went well, 1 after an error, 2 for a wrong command line.\n");
+	printf("\nExit status: 0 if all went well, 1 after an error, 2 for a wrong command line; check has its own, and so has wal-get.\n");
 }
 
 void

@@ -235,7 +235,7 @@ what_follows(const Restore *restore)
 		return "ends recovery, and goes on as a server of its own, on a new timeline";
 	if (strcmp(action, "shutdown") == 0)
 		return "shuts down";
-	return "pauses: it can be read then, and SELECT pg_wal_replay_resume() ends recovery";
+	return "pauses, which SELECT pg_get_wal_replay_pause_state() tells: it can be read then, and SELECT pg_wal_replay_resume() ends recovery";
 }
 
 static void

@@ -116,7 +116,7 @@ open_repository(const CliOptions *options)
 		ereport(ERROR,
 				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
 				 errmsg("repository \"%s\" holds several clusters", options->repository),
-				 errhint("Say which with --system.")));
+				 errhint("Say which with --cluster.")));
 	return repositories[0];
 }
 

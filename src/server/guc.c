@@ -148,7 +148,7 @@ pgb_guc_define(void)
 							   check_repository, NULL, NULL);
 
 	DefineCustomIntVariable("pgbackup.jobs",
-							"Number of data workers of a backup, and of parallel workers that load a staged table.",
+							"Number of data workers of a backup, of staging, and of the restore of a database.",
 							NULL,
 							&pgb_guc_jobs,
 							2, 1, 64,
@@ -175,7 +175,7 @@ pgb_guc_define(void)
 							NULL, NULL, NULL);
 
 	DefineCustomStringVariable("pgbackup.conninfo",
-							   "How pg_dump connects to this server.",
+							   "How the client programs connect to this server: pg_dump, pg_dumpall, pg_restore and psql.",
 							   "Added to the default, which is the server's own socket and the bootstrap superuser. "
 							   "The role must be a superuser.",
 							   &pgb_guc_conninfo,
@@ -185,7 +185,7 @@ pgb_guc_define(void)
 							   check_conninfo, NULL, NULL);
 
 	DefineCustomStringVariable("pgbackup.bin_directory",
-							   "Directory of pg_dump and pg_dumpall of this server's version.",
+							   "Directory of pg_dump, pg_dumpall, pg_restore and psql of this server's version.",
 							   "Empty for the directory of the server's own program.",
 							   &pgb_guc_bin_directory,
 							   "",
@@ -194,8 +194,9 @@ pgb_guc_define(void)
 							   check_absolute_path, NULL, NULL);
 
 	DefineCustomStringVariable("pgbackup.scratch_directory",
-							   "Directory for recoveries of single tables.",
-							   "Each takes room for the tables, the catalogs of their database, and some WAL, and removes it at its end.",
+							   "Directory for recoveries of single tables, and for the verification of base backups.",
+							   "A recovery takes room for its tables, the catalogs of their database, and some WAL, "
+							   "a verification for the whole cluster; both are removed at their ends.",
 							   &pgb_guc_scratch_directory,
 							   beside_data_directory("-pgbackup-scratch"),
 							   PGC_SIGHUP,
@@ -212,7 +213,7 @@ pgb_guc_define(void)
 							NULL, NULL, NULL);
 
 	DefineCustomStringVariable("pgbackup.on_failure_command",
-							   "Shell command that is run when a backup has failed.",
+							   "Shell command that is run when a backup, restore, recovery or verification has failed.",
 							   "%d is the database, %s the schedule, %b the backup, %r the number of the run, %m the message; "
 							   "each comes quoted for the shell.",
 							   &pgb_guc_on_failure_command,
@@ -238,6 +239,7 @@ pgb_guc_define(void)
 							   PGC_SIGHUP,
 							   0,
 							   check_retention, NULL, NULL);
+
 	DefineCustomEnumVariable("pgbackup.checkpoint",
 							 "How the checkpoint goes with which a base backup begins.",
 							 "fast is over soon; spread takes its time, as the server's own checkpoints do.",

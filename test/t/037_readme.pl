@@ -11,6 +11,8 @@
 use strict;
 use warnings;
 
+use File::Basename;
+use File::Find;
 use FindBin;
 use IPC::Run ();
 use PgBackupTest;
@@ -33,8 +35,78 @@ INSERT INTO shop.items VALUES (4001, 1, 'SKU-7', 10), (4001, 2, 'SKU-8', 20), (4
 DROP TABLE shop.orders CASCADE;
 UPDATE shop.products SET price = 0 WHERE category = 'books';
 SQL
-check_page('shop', "$top/doc/incident.md", qr/.*/s, 18);
+check_page('shop', "$top/doc/incident.md", qr/.*/s, 19);
 
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE orders (id int PRIMARY KEY, customer text, total numeric(10, 2));
+INSERT INTO orders VALUES (1, 'Ada', 12.50), (2, 'Grace', 99), (3, 'Edsger', 7.25), (4, 'Barbara', 31);
+SELECT pgbackup_run();
+DELETE FROM orders WHERE id = 2;
+UPDATE orders SET total = 0 WHERE id = 3;
+INSERT INTO orders VALUES (5, 'Alan', 64);
+SELECT pgbackup_restore_table('public.orders');
+SQL
+check_page('postgres', "$top/doc/restore.md", qr/^## What is different\?\n.*?(?=^## )/ms, 4);
+
+# ---- the pages have all that there is ----
+
+my %pages = map { s{^\Q$top/}{}r => read_file($_) } glob("$top/*.md $top/src/*.md $top/doc/*.md");
+my $members = q{FROM pg_depend WHERE deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pgbackup')};
+
+sub missing
+{
+	my ($what, $words, @names) = @_;
+	my %words = map { $_ => 1 } @$words;
+
+	cmp_ok(scalar @names, '>', 0, "$what: there are some");
+	is(join(' ', grep { !$words{$_} } @names), '', "$what: all are on the page");
+	return;
+}
+
+# What is marked in the first columns of a page's tables.
+sub marked
+{
+	my ($name) = @_;
+	return map { /`([^`]+)`/g } $pages{$name} =~ /^\| ([^|]*`.*?) \|/mg;
+}
+
+sub rows_of
+{
+	my ($query) = @_;
+	return split /\n/, $node->safe_psql('postgres', $query);
+}
+
+missing('functions', [ map { s/\(.*//r } marked('README.md') ],
+	rows_of("SELECT DISTINCT proname FROM pg_proc WHERE oid IN (SELECT objid $members) AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)"));
+missing('views', [ marked('README.md') ], rows_of("SELECT relname FROM pg_class WHERE oid IN (SELECT objid $members) AND relkind = 'v'"));
+missing('settings', [ marked('doc/settings.md') ], rows_of(q{SELECT name FROM pg_settings WHERE name LIKE 'pgbackup.%'}));
+is(join(' ', grep { my $name = $_; /^pgbackup\./ && $node->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = '$name'") != 1 } marked('doc/settings.md')),
+	'', 'and no others');
+for my $pair ([ 'pgbackup_run', 'doc/backup.md' ], [ 'pgbackup_schedule', 'doc/backup.md' ], [ 'pgbackup_restore_table', 'doc/restore.md' ],
+	[ 'pgbackup_restore_database', 'doc/restore.md' ], [ 'pgbackup_verify', 'doc/verify.md' ])
+{
+	missing("arguments of $pair->[0]", [ marked($pair->[1]) ],
+		rows_of("SELECT unnest(proargnames[1:pronargs]) FROM pg_proc WHERE proname = '$pair->[0]'"));
+}
+
+my ($help) = run_command([ 'pgbackup', '--help' ]);
+my @options = map { /(--[a-z-]+)/g } map { /^pgbackup (.*)$/mg } values %pages;
+cmp_ok(scalar @options, '>', 10, 'pages have options of the program');
+is(join(' ', grep { $help !~ /\Q$_\E\b/ } @options), '', 'and it knows them');
+
+# ---- and nothing else ----
+
+my %links = map { my $page = $_; map { ("$page: $_" => dirname("$top/$page") . "/$_") } $pages{$page} =~ /\]\((?!http)([^)#]+)/g } keys %pages;
+cmp_ok(scalar keys %links, '>', 5, 'pages have links');
+is(join(' ', grep { !-e $links{$_} } sort keys %links), '', 'which lead somewhere');
+my $files = '';
+find({ no_chdir => 1, wanted => sub { $files .= "$_\n" } }, map { "$top/$_" } qw(src test sql expected doc));
+my @named = map { s{/$}{}r } $pages{'src/README.md'} =~ m{`([\w/]+(?:\.[ch]|\.pl|/))`}g;
+cmp_ok(scalar @named, '>', 50, 'src/README.md names files');
+push @named, map { "$_.pl" } $pages{'doc/promises.md'} =~ /`(\d{3}_\w+)`/g;
+is(join(' ', grep { $files !~ m{/\Q$_\E$}m } @named), '', 'which are there, and so are the tests that doc/promises.md names');
+
+$node->stop;
 done_testing();
 
 # A shop, its backup, and what has happened since.
@@ -60,7 +132,7 @@ sub check_page
 	my $name = $path =~ s/.*\///r;
 	my $found = 0;
 
-	while ($section =~ /^```sql\n(.*?)^```\n```\n(.*?)^```$/msg)
+	while ($section =~ /^```sql\n((?:(?!```).*\n)+)```\n```\n((?:(?!```).*\n)*)```$/mg)
 	{
 		my ($sql, $expected) = ($1, $2);
 		my $printed = printed_by($database, $sql);

@@ -157,7 +157,7 @@ sub base_file
 	return $content;
 }
 
-# A segment and what its trailer says.
+# A segment, or another file of the WAL archive, and what its trailer says.
 sub segment_of
 {
 	my ($path) = @_;
@@ -180,7 +180,7 @@ sub segment_of
 		$content .= decompressed($bytes);
 		$offset += $stored_bytes;
 	}
-	die "$path: length" if $offset != length $body || length $content != $trailer->{segment_size};
+	die "$path: length" if $offset != length $body || length $content != ($trailer->{segment_size} // $trailer->{size});
 	die "$path: raw CRC" if crc32c($content) ne $trailer->{raw_crc};
 	return ($content, $trailer);
 }
@@ -318,11 +318,33 @@ my ($label) = glob "$cluster/wal/00000001/*.backup.zst";
 is($content, read_file($node->data_dir . '/pg_wal/' . $label =~ s{.*/(.*)\.zst}{$1}r), 'a backup label is as it is');
 all_documented('its trailer', $trailer, words_of('WAL'));
 
-# ---- pins ----
+# ---- pins and proofs ----
 
 $node->safe_psql('postgres', "SELECT pgbackup_pin('$base'), pgbackup_pin('$logical', '2096-02-29 12:00:00+00')");
 is($json->decode(read_file("$folder/pin.json"))->{pinned_until}, 'forever', 'a pin');
 is($json->decode(read_file("$cluster/backups/$logical/pin.json"))->{pinned_until}, '2096-02-29T12:00:00.000000Z', 'and one that ends');
+
+$node->safe_psql('postgres', "SELECT pgbackup_verify('$logical', 'restore')");
+my $proof = sealed_json("$cluster/backups/$logical/proof.json");
+my %proof_words = words_of('Pins and proofs');
+all_documented('a proof', $proof, %proof_words, sha256 => 1);
+is(join(' ', grep { !exists $proof->{$_} } sort keys %proof_words), '', 'and the proof has all that are on the page');
+all_documented('a proven table', $proof->{tables}[0], words_of('Pins and proofs', 1));
+is("$proof->{pgbackup_proof} $proof->{backup} $proof->{system_identifier} $proof->{timeline}", "1 $logical $system 0", 'of which backup it is');
+is(join(' ', map { "$_->{database} $_->{name} $_->{rows}" } grep { $_->{name} =~ /^(odd|large)$/ } @{ $proof->{tables} }),
+	'postgres large 160000 postgres odd 3', 'and of which tables');
+
+# ---- a second timeline ----
+
+$node->stop;
+$node->append_conf('standby.signal', '');
+$node->start;
+$node->promote;
+$object = "$cluster/wal/00000002/00000002.history.zst";
+wait_for(sub { -e $object }, 'the history');
+($content, $trailer) = segment_of($object);
+is($content, read_file($node->data_dir . '/pg_wal/00000002.history'), 'the history of a timeline is as it is in pg_wal');
+is("$trailer->{name} $trailer->{timeline}", '00000002.history 2', 'and knows what it is');
 
 $node->stop;
 done_testing();

@@ -1,10 +1,10 @@
 #
-# 076_monitoring.pl
+# 077_monitoring.pl
 #	  What doc/monitoring.md says works as it says: each query runs as the role that the page makes,
 #	  and gives the columns that its metrics name; alerts name metrics that there are; the script
 #	  for Nagios ends as it should; the table has each check.
 #
-# test/t/076_monitoring.pl
+# test/t/077_monitoring.pl
 #
 use strict;
 use warnings;
