@@ -157,8 +157,7 @@ extern void cli_json_end(PgbJsonWriter *w);
 /* The members that tell of a backup as a whole, in the open object. */
 extern void cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *manifest,
 						 int64 proven_at);
-extern void cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const char *id,
-								const char *damage);
+extern void cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const PgbCatalogEntry *entry);
 
 /* ---- base backups (show_base.c) ---- */
 

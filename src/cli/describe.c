@@ -39,19 +39,20 @@ describe_time(PgbJsonWriter *w, const char *name, int64 moment)
 }
 
 static void
-describe_identity(PgbJsonWriter *w, uint64 cluster, const char *id, const char *damage)
+describe_identity(PgbJsonWriter *w, uint64 cluster, const char *id, const char *status,
+				  const char *damage)
 {
 	pgb_json_string(w, "system_identifier", psprintf(UINT64_FORMAT, cluster));
 	pgb_json_string(w, "id", id);
 	pgb_json_string(w, "kind", pgb_kind_name(pgb_id_kind(id)));
-	pgb_json_string(w, "status", damage == NULL ? CLI_COMPLETE : CLI_DAMAGED);
+	pgb_json_string(w, "status", status);
 	pgb_json_string(w, "damage", damage);
 }
 
 void
 cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *m, int64 proven_at)
 {
-	describe_identity(w, cluster, m->id, NULL);
+	describe_identity(w, cluster, m->id, CLI_COMPLETE, NULL);
 	pgb_json_string(w, "database", m->database);
 	pgb_json_string(w, "encoding", m->encoding);
 	pgb_json_string(w, "label", m->label);
@@ -75,7 +76,7 @@ cli_describe(PgbJsonWriter *w, uint64 cluster, const PgbManifest *m, int64 prove
 
 /* The same members, for programs that expect them. */
 void
-cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const char *id, const char *damage)
+cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const PgbCatalogEntry *entry)
 {
 	static const char *const unknown[] = {
 		"database", "encoding", "label", "parent", "started_at", "as_of", "finished_at",
@@ -84,7 +85,7 @@ cli_describe_damage(PgbJsonWriter *w, uint64 cluster, const char *id, const char
 		"pgbackup_version", "proven_at",
 	};
 
-	describe_identity(w, cluster, id, damage);
+	describe_identity(w, cluster, entry->id, pgb_catalog_status(entry), entry->damage);
 	for (int i = 0; i < lengthof(unknown); i++)
 		pgb_json_null(w, unknown[i]);
 }

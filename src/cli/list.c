@@ -41,7 +41,7 @@ static void
 add_damaged(CliTable *table, const PgbCatalogEntry *entry)
 {
 	cli_table_add(table, pstrdup(entry->id), pgb_kind_name(pgb_id_kind(entry->id)),
-				  NULL, NULL, NULL, NULL, NULL, NULL, CLI_DAMAGED, NULL, NULL);
+				  NULL, NULL, NULL, NULL, NULL, NULL, pgb_catalog_status(entry), NULL, NULL);
 }
 
 /* What is wrong with the damaged ones needs more room than a column. */
@@ -105,7 +105,7 @@ describe_entry(PgbJsonWriter *w, uint64 cluster, const PgbCatalogEntry *entry)
 	if (entry->manifest != NULL)
 		cli_describe(w, cluster, entry->manifest, entry->proven_at);
 	else
-		cli_describe_damage(w, cluster, entry->id, entry->damage);
+		cli_describe_damage(w, cluster, entry);
 	pgb_json_end_inline_object(w);
 }
 

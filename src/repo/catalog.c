@@ -120,6 +120,14 @@ read_entry(PgbRepository *repository, const char *id, PgbCatalogEntry *entry)
 
 /* ---- the listing ---- */
 
+const char *
+pgb_catalog_status(const PgbCatalogEntry *entry)
+{
+	if (entry->manifest != NULL)
+		return "complete";
+	return entry->is_newer ? "newer" : "damaged";
+}
+
 char **
 pgb_catalog_ids(PgbRepository *repository)
 {

@@ -45,11 +45,14 @@ extern uint64 *pgb_repository_clusters(PgbStore *store);
 typedef struct PgbCatalogEntry
 {
 	char		id[PGB_ID_SIZE];
-	PgbManifest *manifest;		/* NULL when it is damaged */
+	PgbManifest *manifest;		/* NULL when it is damaged, or newer */
 	char	   *damage;			/* what is wrong with it, or NULL */
 	bool		is_newer;		/* its format is one that only a newer version knows; damage says so */
 	int64		proven_at;		/* microseconds since 2000-01-01 UTC; 0: never */
 } PgbCatalogEntry;
+
+/* One word for it: "complete", "damaged", or "newer". */
+extern const char *pgb_catalog_status(const PgbCatalogEntry *entry);
 
 /*
  * Every backup of the cluster, oldest first.  Folders without a manifest are

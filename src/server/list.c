@@ -57,14 +57,14 @@ list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
 	{
 		COLUMN(CStringGetTextDatum(pgb_kind_name((PgbKind) entry->id[strlen(entry->id) - 1])));
 		i += 2;
-		COLUMN(CStringGetTextDatum("damaged"));
+		COLUMN(CStringGetTextDatum(pgb_catalog_status(entry)));
 	}
 	else
 	{
 		COLUMN(CStringGetTextDatum(pgb_kind_name(m->kind)));
 		COLUMN_OR_NULL(m->database);
 		COLUMN_OR_NULL(m->label);
-		COLUMN(CStringGetTextDatum("complete"));
+		COLUMN(CStringGetTextDatum(pgb_catalog_status(entry)));
 		COLUMN(TimestampTzGetDatum(m->started_at));
 		COLUMN(TimestampTzGetDatum(m->finished_at));
 		COLUMN(Int64GetDatum(m->ntables));
@@ -88,6 +88,16 @@ list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
 #undef COLUMN_OR_NULL
 }
 
+static void
+warn_of_damage(const PgbCatalogEntry *entry)
+{
+	ereport(WARNING,
+			(errcode(entry->is_newer ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_DATA_CORRUPTED),
+			 entry->is_newer ? errmsg("backup \"%s\" was made by a newer version of pgbackup", entry->id) :
+			 errmsg("backup \"%s\" is damaged", entry->id),
+			 errdetail_internal("%s", entry->damage)));
+}
+
 Datum
 pgbackup_list(PG_FUNCTION_ARGS)
 {
@@ -108,10 +118,7 @@ pgbackup_list(PG_FUNCTION_ARGS)
 	for (int n = 0; n < count; n++)
 	{
 		if (entries[n].damage != NULL)
-			ereport(WARNING,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("backup \"%s\" is damaged", entries[n].id),
-					 errdetail_internal("%s", entries[n].damage)));
+			warn_of_damage(&entries[n]);
 		list_entry(rsinfo, &entries[n]);
 	}
 	PG_RETURN_NULL();
