@@ -170,14 +170,14 @@ pgb_launcher_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	pgb_launcher_attach();
-	pgb_recover_clean();
 
 	while (!ShutdownRequestPending)
 	{
 		TimestampTz next_job = attend_jobs();
 		TimestampTz next_pass = pgb_databases_attend();
+		TimestampTz next_cleaning = pgb_recover_clean();
 
-		sleep_until(Min(next_job, next_pass));
+		sleep_until(Min(Min(next_job, next_pass), next_cleaning));
 		CHECK_FOR_INTERRUPTS();
 
 		/* one who sleeps for hours would hold back the queue of invalidations */

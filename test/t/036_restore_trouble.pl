@@ -254,6 +254,34 @@ is(table_hash($node, 'another', 'large'), $hash, 'that one is complete');
 $node->safe_psql('another', 'ALTER SUBSCRIPTION elsewhere SET (slot_name = NONE); DROP SUBSCRIPTION elsewhere');
 $node->safe_psql('postgres', $_) for 'DROP DATABASE another', 'DROP DATABASE my_pgbackup_incomplete', 'DROP ROLE clerk';
 
+# ---- what looks like a leftover, and is none any more ----
+
+# Between the finding and the dropping of leftovers one that was alive may complete: the first of two is held.
+$node->safe_psql('postgres', 'CREATE DATABASE first_pgbackup_incomplete CONNECTION LIMIT 0');
+close_gate('rows');
+start_restore('loading tables');
+my $holder = $node->background_psql('postgres');
+$holder->query_safe("COMMENT ON DATABASE first_pgbackup_incomplete IS 'pgbackup: incomplete restore of a backup'");
+$holder->query_safe("BEGIN; COMMENT ON DATABASE first_pgbackup_incomplete IS 'held'");
+$node->safe_psql('postgres', q{CREATE ROLE used; CREATE ROLE unused; CREATE ROLE with_settings; ALTER ROLE with_settings SET work_mem = '1MB'; GRANT used TO visitor});
+$node->safe_psql('postgres', "COMMENT ON ROLE $_ IS 'pgbackup: made for the verification of a backup'") for 'used', 'unused', 'with_settings';
+$session = session($node, ["SELECT pgbackup_restore_database('another', '$id')"]);
+wait_for(sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE NOT granted AND classid = 'pg_database'::regclass}) == 1 || has_ended($session) },
+	'the drop of the first');
+open_gate('rows');
+wait_for(sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_database WHERE datname = 'copy'}) == 1 }, 'the other restore to complete');
+$holder->query_safe('ROLLBACK');
+$holder->quit;
+my ($restored, undef, $why) = finish_session($session);
+is($restored, 0, 'a restore that has found another one at work') or diag($why);
+is($node->safe_psql('copy', 'SELECT string_agg(subname, \' \') FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()'),
+	'elsewhere', 'takes nothing from it when that has completed meanwhile');
+is($node->safe_psql('postgres', "SELECT string_agg(datname, ' ') FROM pg_database WHERE datname ~ 'incomplete'"), '', 'and drops what is left');
+is($node->safe_psql('postgres', q{SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolname IN ('used', 'unused', 'with_settings')}), 'used with_settings',
+	'roles that somebody has made his own stay');
+$node->safe_psql($_, 'ALTER SUBSCRIPTION elsewhere SET (slot_name = NONE); DROP SUBSCRIPTION elsewhere') for 'copy', 'another';
+$node->safe_psql('postgres', $_) for 'DROP DATABASE another', 'DROP DATABASE copy', 'DROP ROLE clerk', 'DROP ROLE used', 'DROP ROLE with_settings';
+
 # ---- kept ----
 
 close_gate('rows');

@@ -24,6 +24,7 @@
 #ifndef PGB_RECOVER_H
 #define PGB_RECOVER_H
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "repo/window.h"
@@ -84,8 +85,11 @@ extern PgbRecovered *pgb_recover(const PgbRecoverRequest *request);
 /* Before that, for it takes room.  NULL is fine. */
 extern void pgb_recovered_release(PgbRecovered *recovered);
 
-/* The launcher, at its start: removes what dead recoveries have left. */
-extern void pgb_recover_clean(void);
+/*
+ * The launcher: removes what dead recoveries have left.  Returns when to be called again: as long as anything
+ * is there it tries again and again, at ever longer intervals; DT_NOEND when all is clean.  Raises nothing.
+ */
+extern TimestampTz pgb_recover_clean(void);
 
 /*
  * The names of scratch directories whose recoveries have died, and of those of other clusters: Lists of

@@ -12,20 +12,41 @@
  */
 #include "port/port.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "access/xlog.h"
 #include "server/guc.h"
 #include "server/recovery/recover_work.h"
+#include "utils/timestamp.h"
 
 #define SCRATCH_LOCK	"lock"
 
 #define SCRATCH_PREFIX	"pgbackup-"
 
+/* From one look at what is left to the next: each is twice as long as the one before, up to ... */
+#define FIRST_PAUSE		(1 * USECS_PER_SEC)
+#define LONGEST_PAUSE	(1 * USECS_PER_HOUR)
+
 static char *
 prefix_of_ours(void)
 {
 	return psprintf(SCRATCH_PREFIX UINT64_FORMAT "-", GetSystemIdentifier());
+}
+
+/*
+ * A directory of this cluster's recoveries?  The place may be one where others write, too: what another user has
+ * made, or is no directory, is not ours, whatever it is called.
+ */
+static bool
+is_ours(const PgbStore *store, const char *name)
+{
+	char	   *prefix = prefix_of_ours();
+	struct stat st;
+
+	return strncmp(name, prefix, strlen(prefix)) == 0 &&
+		lstat(psprintf("%s/%s", store->location, name), &st) == 0 &&
+		S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
 static char *
@@ -57,27 +78,47 @@ remove_if_dead(PgbStore *store, const char *name)
 static void
 remove_dead(PgbStore *store)
 {
-	char	   *prefix = prefix_of_ours();
 	char	  **names = store->ops->list(store, "");
 
 	for (; *names != NULL; names++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (strncmp(*names, prefix, strlen(prefix)) == 0)
+		if (is_ours(store, *names))
 			remove_if_dead(store, *names);
 	}
 }
 
-void
-pgb_recover_clean(void)
+/* Is nothing of ours left, neither of the dead nor of the living? */
+static bool
+is_clean(PgbStore *store)
 {
-	MemoryContext context = CurrentMemoryContext;
+	for (char **name = store->ops->list(store, ""); *name != NULL; name++)
+	{
+		if (is_ours(store, *name))
+			return false;
+	}
+	return true;
+}
 
-	if (access(pgb_guc_scratch_directory, F_OK) != 0)
-		return;
+static bool
+try_to_clean(void)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup scratch directories",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	volatile bool clean = false;
+
 	PG_TRY();
 	{
-		remove_dead(pgb_store_open(pgb_guc_scratch_directory, false));
+		if (access(pgb_guc_scratch_directory, F_OK) == 0)
+		{
+			PgbStore   *store = pgb_store_open(pgb_guc_scratch_directory, false);
+
+			remove_dead(store);
+			clean = is_clean(store);
+		}
+		else
+			clean = true;
 	}
 	PG_CATCH();
 	{
@@ -87,12 +128,36 @@ pgb_recover_clean(void)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return clean;
+}
+
+/*
+ * After a crash, processes of a sandbox may still be ending, and write to its directory or hold its lock.
+ */
+TimestampTz
+pgb_recover_clean(void)
+{
+	static TimestampTz next = DT_NOBEGIN;
+	static int64 pause = FIRST_PAUSE;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < next)
+		return next;
+	if (try_to_clean())
+		next = DT_NOEND;
+	else
+	{
+		next = now + pause;
+		pause = Min(pause * 2, LONGEST_PAUSE);
+	}
+	return next;
 }
 
 void
 pgb_recover_leftovers(List **dead, List **foreign)
 {
-	char	   *prefix = prefix_of_ours();
 	PgbStore   *store;
 
 	*dead = *foreign = NIL;
@@ -104,7 +169,7 @@ pgb_recover_leftovers(List **dead, List **foreign)
 		struct PgbLock *lock;
 
 		CHECK_FOR_INTERRUPTS();
-		if (strncmp(*name, prefix, strlen(prefix)) != 0)
+		if (!is_ours(store, *name))
 		{
 			if (strncmp(*name, SCRATCH_PREFIX, strlen(SCRATCH_PREFIX)) == 0)
 				*foreign = lappend(*foreign, *name);

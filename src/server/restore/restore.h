@@ -160,6 +160,12 @@ extern void pgb_incomplete_mark_role(const char *name);
  */
 extern void pgb_incomplete_drop_leftovers(void);
 
+/*
+ * Is it a role that was made for a trial, and has nobody given it anything since?  Within a transaction with
+ * a snapshot.
+ */
+extern bool pgb_incomplete_role_is_ours(const char *name);
+
 /* After a failure: drops the database, or marks it as kept.  Raises nothing. */
 extern void pgb_incomplete_abandon(PgbRestore *restore);
 

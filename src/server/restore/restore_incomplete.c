@@ -23,6 +23,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_subscription.h"
+#include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "commands/dbcommands.h"
 #include "commands/seclabel.h"
@@ -180,38 +181,57 @@ drop_role(const char *name)
 
 /* ---- what a crash has left ---- */
 
-/* What has all marks, of which some may be those of restores that are alive. */
+/*
+ * What has all marks, of which some may be those of restores that are alive.  With $1 it is one of them, or
+ * nothing when that has no marks any more.  Where a DROP DATABASE was interrupted, connections are not
+ * limited but impossible.
+ */
 static const char *const marked_databases =
 	"SELECT oid, datname FROM pg_catalog.pg_database"
-	" WHERE pg_catalog.right(datname::pg_catalog.text, pg_catalog.length('" SUFFIX "'))"
+	" WHERE ($1 IS NULL OR oid OPERATOR(pg_catalog.=) $1)"
+	" AND pg_catalog.right(datname::pg_catalog.text, pg_catalog.length('" SUFFIX "'))"
 	" OPERATOR(pg_catalog.=) '" SUFFIX "'"
-	" AND datconnlimit OPERATOR(pg_catalog.=) 0"
-	" AND pg_catalog.starts_with(pg_catalog.shobj_description(oid, 'pg_database'), '" MARK "')";
+	" AND datconnlimit OPERATOR(pg_catalog.=) ANY ('{0,-2}'::pg_catalog.int4[])"
+	" AND pg_catalog.starts_with(pg_catalog.shobj_description(oid, 'pg_database'), '" MARK "') ORDER BY oid";
 
+/* A role that somebody has given anything to since is his: memberships, settings, a password. */
 static const char *const marked_roles =
-	"SELECT oid, rolname FROM pg_catalog.pg_authid WHERE NOT rolcanlogin"
-	" AND pg_catalog.shobj_description(oid, 'pg_authid') OPERATOR(pg_catalog.=) '" ROLE_MARK "'";
+	"SELECT oid, rolname FROM pg_catalog.pg_authid r"
+	" WHERE ($1 IS NULL OR oid OPERATOR(pg_catalog.=) $1)"
+	" AND NOT rolcanlogin AND rolpassword IS NULL"
+	" AND pg_catalog.shobj_description(oid, 'pg_authid') OPERATOR(pg_catalog.=) '" ROLE_MARK "'"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m"
+	" WHERE r.oid OPERATOR(pg_catalog.=) ANY (ARRAY[m.roleid, m.member, m.grantor]))"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s"
+	" WHERE s.setrole OPERATOR(pg_catalog.=) r.oid)";
+
+/* The marked ones, or this one if it is marked; within a transaction with SPI. */
+static void
+select_marked(const char *query, Oid oid)
+{
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(oid)};
+
+	if (SPI_execute_with_args(query, lengthof(types), types, values, OidIsValid(oid) ? NULL : "n",
+							  true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for what earlier restores have left");
+}
 
 static List *
-find_marked(const char *query, List **names)
+find_marked(const char *query)
 {
 	MemoryContext context = CurrentMemoryContext;
 	List	   *oids = NIL;
 
-	*names = NIL;
 	pgb_worker_begin();
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for what earlier restores have left");
+	select_marked(query, InvalidOid);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
-		HeapTuple	row = SPI_tuptable->vals[i];
-		Datum		oid = SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull);
-		char	   *name = SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
+		Datum		oid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		oids = lappend_oid(oids, DatumGetObjectId(oid));
-		*names = lappend(*names, pstrdup(name));
 		MemoryContextSwitchTo(old);
 	}
 	pgb_worker_commit();
@@ -219,9 +239,41 @@ find_marked(const char *query, List **names)
 	return oids;
 }
 
+/*
+ * Its name, or NULL if it is no leftover, now that we have its lock: whose restore was alive when it was
+ * found may have completed it since, and somebody may have made a role his own.
+ */
+static char *
+name_of_leftover(const char *query, Oid oid, MemoryContext context)
+{
+	char	   *name = NULL;
+
+	pgb_worker_begin();
+	select_marked(query, oid);
+	if (SPI_processed > 0)
+		name = MemoryContextStrdup(context, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2));
+	pgb_worker_commit();
+	MemoryContextSwitchTo(context);
+	return name;
+}
+
+static void
+drop_by_name(Leftover what, Oid oid, const char *name)
+{
+	StartTransactionCommand();
+	if (what == LEFT_DATABASE)
+		drop_database(oid, name);
+	else
+		drop_role(name);
+	CommitTransactionCommand();
+	ereport(LOG,
+			(errmsg("dropped %s \"%s\", which an earlier restore has left",
+					what == LEFT_DATABASE ? "database" : "role", name)));
+}
+
 /* One that cannot be dropped is in nobody's way. */
 static void
-drop_leftover(Leftover what, Oid oid, const char *name)
+drop_leftover(Leftover what, const char *query, Oid oid)
 {
 	MemoryContext context = CurrentMemoryContext;
 
@@ -229,15 +281,10 @@ drop_leftover(Leftover what, Oid oid, const char *name)
 		return;
 	PG_TRY();
 	{
-		StartTransactionCommand();
-		if (what == LEFT_DATABASE)
-			drop_database(oid, name);
-		else
-			drop_role(name);
-		CommitTransactionCommand();
-		ereport(LOG,
-				(errmsg("dropped %s \"%s\", which an earlier restore has left",
-						what == LEFT_DATABASE ? "database" : "role", name)));
+		char	   *name = name_of_leftover(query, oid, context);
+
+		if (name != NULL)
+			drop_by_name(what, oid, name);
 	}
 	PG_CATCH();
 	{
@@ -255,13 +302,10 @@ drop_leftover(Leftover what, Oid oid, const char *name)
 static void
 drop_marked(Leftover what, const char *query)
 {
-	List	   *names;
-	List	   *oids = find_marked(query, &names);
 	ListCell   *lc;
-	ListCell   *lc2;
 
-	forboth(lc, oids, lc2, names)
-		drop_leftover(what, lfirst_oid(lc), lfirst(lc2));
+	foreach(lc, find_marked(query))
+		drop_leftover(what, query, lfirst_oid(lc));
 }
 
 /* The roles last: the databases have what they own. */
@@ -270,6 +314,21 @@ pgb_incomplete_drop_leftovers(void)
 {
 	drop_marked(LEFT_DATABASE, marked_databases);
 	drop_marked(LEFT_ROLE, marked_roles);
+}
+
+bool
+pgb_incomplete_role_is_ours(const char *name)
+{
+	Oid			role = get_role_oid(name, true);
+	bool		is_ours;
+
+	if (!OidIsValid(role))
+		return false;
+	SPI_connect();
+	select_marked(marked_roles, role);
+	is_ours = SPI_processed > 0;
+	SPI_finish();
+	return is_ours;
 }
 
 /* ---- after a failure ---- */

@@ -308,6 +308,14 @@ pgb_restore_drop_roles(PgbRestore *restore)
 			RoleSpec   *role = makeNode(RoleSpec);
 			ErrorData  *error;
 
+			/* a membership is no reason for DROP ROLE to refuse */
+			if (restore->request.is_trial && !pgb_incomplete_role_is_ours(lfirst(lc)))
+			{
+				ereport(LOG,
+						(errmsg("kept role \"%s\", which was made for the verification of a backup, and which somebody uses",
+								(char *) lfirst(lc))));
+				continue;
+			}
 			role->roletype = ROLESPEC_CSTRING;
 			role->rolename = lfirst(lc);
 			drop->roles = list_make1(role);
