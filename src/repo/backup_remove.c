@@ -111,6 +111,36 @@ pgb_backup_is_used(PgbRepository *repository, const char *id)
 	return false;
 }
 
+/* Has its run, which holds the lock of the folder, begun and not ended?  One whose lock can be had is dead. */
+static bool
+is_being_made(PgbRepository *repository, const char *id)
+{
+	PgbStore   *store = repository->store;
+	PgbStat		stat;
+	struct PgbLock *lock;
+
+	if (store->ops->stat(store, object_of(repository, id, PGB_MANIFEST_NAME), &stat))
+		return false;
+	lock = store->ops->seize(store, object_of(repository, id, PGB_BACKUP_LOCK_NAME));
+	if (lock != NULL)
+		store->ops->unlock(lock);
+	return lock == NULL;
+}
+
+bool
+pgb_backup_base_begun(PgbRepository *repository)
+{
+	char	  **names = repository->store->ops->list(repository->store,
+													 pgb_backups_folder(repository->system_identifier));
+
+	for (; *names != NULL; names++)
+	{
+		if (pgb_id_is_valid(*names) && pgb_id_kind(*names) != PGB_LOGICAL && is_being_made(repository, *names))
+			return true;
+	}
+	return false;
+}
+
 bool
 pgb_backup_remove(PgbRepository *repository, const char *id)
 {

@@ -107,6 +107,9 @@ extern int64 pgb_backup_pinned_until(PgbRepository *repository, const char *id);
 /* Does somebody read it, so that it cannot be removed just now? */
 extern bool pgb_backup_is_used(PgbRepository *repository, const char *id);
 
+/* Is a base backup of this cluster being made just now, by whomever?  Its manifest is still to come. */
+extern bool pgb_backup_base_begun(PgbRepository *repository);
+
 /*
  * Removes a backup: at no moment does a part of it look like the whole.  Returns false,
  * with nothing done, if somebody reads it or it is not there.

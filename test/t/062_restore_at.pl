@@ -276,7 +276,15 @@ sub as_role
 }
 
 is((as_role('clerk'))[1], '2', 'who owned a table may stage it');
+my $jobs = sql(q{SELECT count(*) FROM pgbackup_runs WHERE kind = 'recovery'});
 like((as_role('stranger'))[2], qr/permission denied to stage table/, 'who did not may not');
+is(sql(q{SELECT count(*) FROM pgbackup_runs WHERE kind = 'recovery'}), $jobs, 'and learns it before anything is recovered');
+sql('ALTER TABLE ledger RENAME TO former');
+like((as_role('stranger'))[2], qr/permission denied to stage table/, 'where the name is not known any more, after that');
+is(sql(q{SELECT count(*) FROM pgbackup_runs WHERE kind = 'recovery'}), $jobs + 1, 'for then only the recovery knows');
+sql('ALTER TABLE former RENAME TO ledger; DROP TABLE ledger');
+like((as_role('stranger'))[2], qr/permission denied to stage table/, 'a dropped one is not his either');
+is(sql(q{SELECT count(*) FROM pgbackup_runs WHERE kind = 'recovery'}), $jobs + 1, 'as the record of the drop says');
 
 # ---- ended before its time ----
 

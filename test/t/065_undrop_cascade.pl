@@ -278,5 +278,43 @@ fails_like($node, q{SET SESSION AUTHORIZATION other; SELECT pgbackup_undrop('of_
 is(sql($recoveries), $count, 'before anything is recovered');
 is(sql(q{SET SESSION AUTHORIZATION other; SELECT pgbackup_undrop('of_other')}), 'of_other', 'the table alone is his');
 
+# ---- nobody's code runs as a superuser ----
+
+# Constants of arrays of a domain are checked when a definition is read, also that of a view.
+sql(q{
+	CREATE ROLE mallory LOGIN;
+	GRANT CREATE ON SCHEMA public TO mallory;
+	SET ROLE mallory;
+	CREATE FUNCTION trap(int) RETURNS boolean LANGUAGE plpgsql AS $$
+	BEGIN
+		IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE mallory SUPERUSER; END IF;
+		RETURN true;
+	END$$;
+	CREATE DOMAIN trapped AS int CHECK (public.trap(VALUE));
+	CREATE TABLE bait AS SELECT 1 AS i;
+	CREATE VIEW baited AS SELECT i, '{1}'::trapped[] AS t FROM bait;
+	CREATE TABLE plain_bait AS SELECT 2 AS i;
+	CREATE VIEW plain_baited AS SELECT i, '{1}'::int[] AS t, '2020-01-01'::timestamptz AS at FROM plain_bait WHERE i > 1;
+	RESET ROLE;
+	REVOKE CREATE ON SCHEMA public FROM mallory;
+	CREATE TABLE ddl_log (tag text);
+	GRANT INSERT ON ddl_log TO PUBLIC;
+	CREATE FUNCTION log_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
+	BEGIN INSERT INTO public.ddl_log SELECT command_tag FROM pg_catalog.pg_event_trigger_ddl_commands() WHERE pg_catalog.clock_timestamp() > '2020-01-01'; END$$;
+	CREATE EVENT TRIGGER log_ddl ON ddl_command_end EXECUTE FUNCTION log_ddl();
+});
+sql('DROP TABLE bait CASCADE');
+my $as_dropped = everything();
+fails_like($node, q{SELECT pgbackup_undrop('bait', cascade => true)},
+	qr/DETAIL:  Function "trap" must not run with the rights of a superuser.*: grant the owner what he lacks/s, 'what would run code of a user as a superuser is refused');
+is(sql(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'}), 'f', 'and has not run');
+is_same(everything(), $as_dropped, 'nothing has changed');
+sql('DROP TABLE plain_bait CASCADE');
+is(sql(q{SELECT pgbackup_undrop('plain_bait', cascade => true)}), 'plain_bait', 'a view without such a thing comes back, in spite of an event trigger');
+is(sql('SELECT * FROM plain_baited'), '2|{1}|2020-01-01 00:00:00+00', 'and is what it was');
+sql('GRANT CREATE ON SCHEMA public TO mallory');
+is(sql(q{SELECT pgbackup_undrop('bait', cascade => true)}), 'bait', 'as its owner the other comes back, too');
+is(sql(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'}), 'f', 'with no more rights than he has');
+
 $node->stop;
 done_testing();

@@ -42,7 +42,7 @@ pgb_promote_try(const PgbPromote *promote, Oid role, PgbPromoteActor actor, cons
 
 	if (error != NULL && error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE &&
 		actor == PGB_AS_ROLE_OR_CALLER && superuser_arg(promote->caller))
-		error = pgb_promote_try_as(promote->caller, PGB_AS_ROLE, piece);
+		error = pgb_promote_try_lent(promote->caller, piece);
 	return error;
 }
 

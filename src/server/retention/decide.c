@@ -84,6 +84,20 @@ decide_good(PgbCandidate *backup, Group *group, PgbPeriodOf period_of, void *zon
 		backup->reason = pstrdup("newer ones are kept, and no rule asks for it");
 }
 
+/* It counts for days and weeks, as what was there then, and for nothing else. */
+static void
+decide_aside(PgbCandidate *backup, Group *group, PgbPeriodOf period_of, void *zone)
+{
+	int			enough = Max(backup->policy->last, 1);
+
+	if (group->good < enough)
+		keep(backup, psprintf("it leads to a timeline that the server has left, and only %d of %d newer ones lead to where it is",
+							  group->good, enough));
+	keep_for_periods(backup, group, period_of, zone);
+	if (!backup->keep)
+		backup->reason = pstrdup("it leads to a timeline that the server has left, and newer ones replace it");
+}
+
 /* What it needs is older than it is. */
 static void
 decide_unknown(PgbCandidate *backup, Group *group)
@@ -123,6 +137,10 @@ decide_one(PgbCandidate *backup, Group *group, int64 now, PgbPeriodOf period_of,
 		keep(backup, pstrdup("no retention is set for its kind"));
 	else if (backup->is_unknown)
 		decide_unknown(backup, group);
+	else if (backup->at > now)
+		keep(backup, pstrdup("its moment is in the future: the clock was set"));
+	else if (backup->is_good && backup->leads_aside)
+		decide_aside(backup, group, period_of, zone);
 	else if (backup->is_good)
 		decide_good(backup, group, period_of, zone);
 	else

@@ -11,6 +11,11 @@
  *	- what is pinned, what is being read, and what another kept one needs,
  *	- a damaged one, as long as the group has not so many newer good ones as the
  *	  policy's "last" (at least one): it may be all that there is of something,
+ *	- one whose moment is in the future, for then the clock was set, and nobody knows which
+ *	  is newer: it stays, and replaces nothing,
+ *	- one that does not lead to where the server is now, as long as the group has not so many newer
+ *	  ones that do: after a recovery to a moment of the past the newest backup leads elsewhere, and
+ *	  those before it are all that the server has,
  *	- what this version does not know, and all that is older in its group: nobody here can
  *	  tell what it needs.
  *
@@ -37,6 +42,7 @@ typedef struct PgbCandidate
 	int64		at;				/* the moment that it holds, microseconds since 2000-01-01 UTC */
 	bool		is_good;
 	bool		is_unknown;		/* a newer version has made it; is_good is false */
+	bool		leads_aside;	/* to a timeline, or a part of one, that the server has left */
 	bool		is_used;		/* somebody reads it just now */
 	int64		pinned_until;	/* 0: it is not */
 	const char *parent;			/* the id of the backup that it needs, or NULL */

@@ -9,10 +9,14 @@
  */
 #include "port/port.h"
 
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
 #include "pgtime.h"
+#include "repo/timeline.h"
 #include "repo/wal.h"
 #include "server/guc.h"
 #include "server/options.h"
+#include "server/physical/base_wal.h"
 #include "server/retention/decide.h"
 #include "server/retention/expire.h"
 #include "utils/datetime.h"
@@ -56,8 +60,25 @@ group_of(const PgbCatalogEntry *entry)
 					pgb_options_selection(entry->manifest->options));
 }
 
+/* The way that the server itself has come. */
+static PgbTimelineHistory *
+own_history(void)
+{
+	TimeLineID	timeline;
+	char	   *text;
+
+	if (RecoveryInProgress())
+		(void) GetXLogReplayRecPtr(&timeline);
+	else
+		timeline = GetWALInsertionTimeLine();
+	text = pgb_base_wal_history(timeline);
+	return pgb_timeline_parse(timeline, text != NULL ? text : "", text != NULL ? strlen(text) : 0,
+							  psprintf("%08X.history", timeline));
+}
+
 static void
-describe(PgbRepository *repository, const PgbCatalogEntry *entry, PgbCandidate *candidate)
+describe(PgbRepository *repository, const PgbTimelineHistory *history, const PgbCatalogEntry *entry,
+		 PgbCandidate *candidate)
 {
 	memset(candidate, 0, sizeof(*candidate));
 	candidate->id = entry->id;
@@ -70,6 +91,8 @@ describe(PgbRepository *repository, const PgbCatalogEntry *entry, PgbCandidate *
 	candidate->pinned_until = pgb_backup_pinned_until(repository, entry->id);
 	if (entry->manifest != NULL)
 		candidate->parent = entry->manifest->parent;
+	candidate->leads_aside = entry->manifest != NULL && entry->manifest->base != NULL &&
+		!pgb_timeline_includes(history, entry->manifest->timeline, entry->manifest->stop_lsn);
 }
 
 /* It may need any base backup. */
@@ -169,8 +192,13 @@ expire_wal(PgbRepository *repository, const PgbCatalogEntry *entries,
 	if (!oldest_start(entries, candidates, count, strangers, &oldest, &reason))
 		return expired(NULL, false, psprintf("all WAL: %s", reason));
 
+	if (pgb_backup_base_begun(repository))
+		return expired(NULL, false, pstrdup("all WAL: a base backup is being made, and nobody else knows where it begins"));
+
+	/* after a recovery to a moment of the past, what the server writes now is older than backups that stay */
 	segment_size = oldest->base->segment_size;
-	amount = pgb_wal_remove_before(repository, oldest->start_lsn / segment_size, segment_size, dry_run);
+	amount = pgb_wal_remove_before(repository, Min(oldest->start_lsn, GetRedoRecPtr()) / segment_size,
+								   segment_size, dry_run);
 	if (amount.segments == 0)
 		return expired(NULL, false, psprintf("all WAL: base backup \"%s\" needs it", oldest->id));
 	return expired(NULL, true,
@@ -206,6 +234,7 @@ pgb_expire(bool dry_run)
 	int			count;
 	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
 	char	  **strangers = pgb_catalog_strangers(repository);
+	const PgbTimelineHistory *history = own_history();
 	PgbCandidate *candidates;
 	int			total = count;
 	List	   *lines = NIL;
@@ -215,7 +244,7 @@ pgb_expire(bool dry_run)
 		total++;
 	candidates = palloc(sizeof(PgbCandidate) * Max(total, 1));
 	for (int i = 0; i < count; i++)
-		describe(repository, &entries[i], &candidates[i]);
+		describe(repository, history, &entries[i], &candidates[i]);
 	for (int i = count; i < total; i++)
 		describe_stranger(strangers[i - count], &candidates[i]);
 	pgb_decide_retention(candidates, total, pgb_now(), period_of, log_timezone);

@@ -11,6 +11,7 @@
  *	  stage_tables.c   several tables at once
  *	  stage_find.c     which table of the archive is meant
  *	  stage_plan.c     which tables make it up: partitions, parents
+ *	  stage_early.c    who may, as far as it is known before a recovery
  *	  stage_role.c     who may, who owns it, and the schema it goes to
  *	  stage_archive.c  the archive's texts and statements
  *	  stage_entry.h    the archive's entries, one handler for each kind
@@ -209,6 +210,12 @@ extern bool pgb_is_entry_of(const RangeVar *relation, const PgbTocEntry *entry);
 
 /* May the caller stage it, and who will own it? */
 extern void pgb_stage_authorize(PgbStage *stage);
+
+/*
+ * Before a recovery: raises ERRCODE_INSUFFICIENT_PRIVILEGE if there are, and were dropped, tables of this name, and
+ * all of them are others'.
+ */
+extern void pgb_stage_authorize_early(const char *relation);
 
 /* Finds the schema, or makes it if it is the recovery schema. */
 extern void pgb_stage_open_schema(PgbStage *stage);

@@ -139,7 +139,10 @@ pgb_stage_recover(const PgbStageRequest *wanted, List *relations)
 	ListCell   *lc;
 
 	foreach(lc, relations)
+	{
+		pgb_stage_authorize_early(lfirst(lc));
 		request.names = lappend(request.names, pgb_recover_name(lfirst(lc)));
+	}
 	if (OidIsValid(wanted->oid))
 		request.oids = list_make1_oid(wanted->oid);
 	request.search_path = pgb_recover_search_path();

@@ -57,7 +57,7 @@ pgb_undrop_run(PgbUndrop *undrop, const PgbTocEntry *entry, List *statements, Oi
 		role != undrop->caller && superuser_arg(undrop->caller))
 	{
 		*as_caller = true;
-		error = pgb_promote_try_as(undrop->caller, PGB_AS_ROLE, piece);
+		error = pgb_promote_try_lent(undrop->caller, piece);
 	}
 	if (error != NULL)
 		pgb_undrop_raise(undrop, entry, error);

@@ -90,7 +90,7 @@ test_text(void)
 /*
  * A backup is a word: its day and hour ("12.3", in the group "g"), then letters:
  * d damaged, x of a newer version, u used, p pinned, P pinned once but no longer, h of another group,
- * n its parent is the backup before it.  Kept are those whose word has a "+" in front in
+ * n its parent is the backup before it, a it leads to a timeline that was left.  Kept are those whose word has a "+" in front in
  * the expected outcome.
  */
 #define MAX_BACKUPS		64
@@ -143,6 +143,9 @@ read_backups(const char *text, const PgbPolicy *policy)
 					break;
 				case 'h':
 					b->group = "h";
+					break;
+				case 'a':
+					b->leads_aside = true;
 					break;
 				case 'n':
 					b->parent = backups[count - 1].id;
@@ -200,6 +203,20 @@ test_situations(void)
 		{"last=1", "+1.0 +2.0x 3.0 +4.0"},
 		{"last=1", "1.0h +2.0 +2.5d +3.0x +4.0x +5.0 +6.0h"},
 		{"", "+1.0 +2.0x"},
+
+		/* the clock was set back: what is from the future replaces nothing */
+		{"last=1", "1.0 +2.0 +1001.0"},
+		{"last=1 daily=1", "1.0 +2.0 +1001.0 +1002.0d"},
+		{"last=2", "1.0 +2.0 +3.0 +1001.0"},
+		{"last=1", "+1001.0"},
+
+		/* a recovery to a moment of the past */
+		{"last=1", "1.0 +2.0 +3.0a +4.0a"},
+		{"last=1", "1.0 2.0a +3.0"},
+		{"last=2", "+1.0 +2.0a +3.0"},
+		{"last=2", "1.0 2.0a +3.0 +4.0"},
+		{"last=1 daily=3", "1.0 +1.5a +2.0a +3.0"},
+		{"last=1", "+1.0a"},
 	};
 
 	for (int i = 0; i < lengthof(cases); i++)
@@ -343,7 +360,7 @@ test_random(int rounds)
 		{
 			PgbCandidate *b = &backups[i];
 
-			at += (rand() % 4 ? rand() % 30 : rand() % 2000) * HOUR;
+			at = Min(at + (rand() % 4 ? rand() % 30 : rand() % 2000) * HOUR, NOW);
 			memset(b, 0, sizeof(*b));
 			b->id = psprintf("%d", i);
 			b->group = rand() % 3 ? "g" : "h";
