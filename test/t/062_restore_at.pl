@@ -340,5 +340,12 @@ $node->start;
 is_clean('the job killed');
 is(hash('purchases'), $rows, 'what is live is as it was');
 
+$node->append_conf('postgresql.conf', "archive_library = ''\n");
+$node->reload;
+wait_for(sub { sql('SHOW archive_library') eq '' }, 'the setting');
+fails_like($node, "SELECT pgbackup_restore_table('purchases', at => clock_timestamp())",
+	qr/the WAL of that moment is not in the repository.*WAL is archived by something else.*HINT:  pgbackup_recovery_window/s,
+	'what is not archived here does not come');
+
 $node->stop;
 done_testing();

@@ -121,13 +121,28 @@ wait_for_archive(PgbRepository *repository, const PgbWalName *name)
 	}
 }
 
+/* What nobody archives will not come. */
+static void
+check_archive(void)
+{
+	if (XLogArchivingActive() && strcmp(XLogArchiveLibrary, "pgbackup") == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the WAL of that moment is not in the repository"),
+			 XLogArchivingActive() ? errdetail("WAL is archived by something else.") :
+			 errdetail("No WAL is archived."),
+			 errhint("pgbackup_recovery_window() shows what can be reached.  With archive_mode = on and archive_library = 'pgbackup' it is any moment from the end of the next base backup on.")));
+}
+
 static void
 bring_into_archive(PgbRepository *repository, const PgbTarget *target)
 {
 	PgbWalName	name;
 
-	if (RecoveryInProgress() || !XLogArchivingActive())
+	if (RecoveryInProgress())
 		return;
+	check_archive();
 	name = end_segment(target);
 	wait_for_archive(repository, &name);
 }
