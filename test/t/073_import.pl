@@ -128,6 +128,8 @@ $restored->psql('postgres', $expire, stdout => \$out, stderr => \$err);
 like($out, qr/^keep 20200101-000000F: .*may need it$/m, 'a backup of a newer version stays');
 like($out, qr/^keep 20200102-000000D: this version of pgbackup does not know what it is$/m, 'so does one of an unknown kind');
 is($restored->safe_psql('postgres', q{SELECT status FROM pgbackup_list() WHERE id = '20200101-000000F'}), 'newer', 'which the list does not call damaged');
+is( $restored->safe_psql('postgres', q{SELECT string_agg(status, ', ') FROM pgbackup_verify('20200101-000000F')}),
+	'not checked, failed', 'nor a verification, which does not call it ok either');
 like($out, qr/^keep $base: "20200102-000000D", which this version does not know, may need it$/m, 'and what it may need');
 like($out, qr/^keep WAL: all WAL: /m, 'and all WAL');
 like($out, qr/^remove $logical: /m, 'what is known goes as before');

@@ -61,27 +61,27 @@ is_selected(const PgbVerification *v, const PgbCatalogEntry *entries, int count,
 	return true;
 }
 
-/* Their ids, palloc'd, oldest first; what is wrong with a manifest that cannot be read. */
-static void
-select_backups(const PgbVerification *v, List **ids, List **damages)
+/* Entries of the catalog, oldest first. */
+static List *
+select_backups(const PgbVerification *v)
 {
 	int			count;
 	PgbCatalogEntry *entries = pgb_catalog_list(v->repository, &count);
+	List	   *selected = NIL;
 
 	for (int i = 0; i < count; i++)
 	{
-		if (!is_selected(v, entries, count, i))
-			continue;
-		*ids = lappend(*ids, pstrdup(entries[i].id));
-		*damages = lappend(*damages, entries[i].damage);
+		if (is_selected(v, entries, count, i))
+			selected = lappend(selected, &entries[i]);
 	}
-	if (*ids == NIL)
+	if (selected == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 pgb_id_is_valid(v->request->backup) ?
 				 errmsg("backup \"%s\" does not exist", v->request->backup) :
 				 errmsg("there is no backup to verify"),
 				 errhint("pgbackup_list() shows the backups that there are.")));
+	return selected;
 }
 
 /* ---- what is stored ---- */
@@ -143,10 +143,12 @@ check_stored(PgbVerification *v)
 /* ---- one backup ---- */
 
 static void
-close_unreadable(PgbVerification *v, const char *id, const char *damage)
+close_unreadable(PgbVerification *v, const PgbCatalogEntry *entry)
 {
-	pgb_findings_add(v->findings, id, PGB_MANIFEST_NAME, PGB_FOUND_DAMAGED, damage);
-	pgb_findings_add(v->findings, id, NULL, PGB_FOUND_DAMAGED,
+	pgb_findings_add(v->findings, entry->id, PGB_MANIFEST_NAME,
+					 entry->is_newer ? PGB_FOUND_UNCHECKED : PGB_FOUND_DAMAGED, entry->damage);
+	pgb_findings_add(v->findings, entry->id, NULL,
+					 entry->is_newer ? PGB_FOUND_FAILED : PGB_FOUND_DAMAGED,
 					 "Nothing else of it could be checked.");
 }
 
@@ -228,20 +230,20 @@ verify_manifest(PgbVerification *v)
 }
 
 static void
-verify_backup(PgbVerification *v, const char *id, const char *damage)
+verify_backup(PgbVerification *v, const PgbCatalogEntry *entry)
 {
 	MemoryContext old = CurrentMemoryContext;
 
 	v->context = AllocSetContextCreate(old, "pgbackup verification", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(v->context);
 	v->backups++;
-	if (damage != NULL)
-		close_unreadable(v, id, damage);
+	if (entry->damage != NULL)
+		close_unreadable(v, entry);
 	else
 	{
-		pgstat_report_activity(STATE_RUNNING, psprintf("verifying backup %s", id));
-		v->manifest = pgb_catalog_get(v->repository, id, PGB_ANY_KIND, NULL);
-		pgb_job_set_restored(v->job, id, "");
+		pgstat_report_activity(STATE_RUNNING, psprintf("verifying backup %s", entry->id));
+		v->manifest = pgb_catalog_get(v->repository, entry->id, PGB_ANY_KIND, NULL);
+		pgb_job_set_restored(v->job, entry->id, "");
 		verify_manifest(v);
 	}
 	pgb_verify_cleanup(v);
@@ -254,16 +256,12 @@ verify_backup(PgbVerification *v, const char *id, const char *damage)
 void
 pgb_verify(PgbVerification *v)
 {
-	List	   *ids = NIL;
-	List	   *damages = NIL;
-	ListCell   *id;
-	ListCell   *damage;
+	ListCell   *lc;
 
-	select_backups(v, &ids, &damages);
-	forboth(id, ids, damage, damages)
+	foreach(lc, select_backups(v))
 	{
 		CHECK_FOR_INTERRUPTS();
-		verify_backup(v, lfirst(id), lfirst(damage));
+		verify_backup(v, lfirst(lc));
 	}
 }
 

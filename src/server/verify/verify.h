@@ -71,7 +71,7 @@ extern PgbVerifyRequest *pgb_verify_request_from_json(const char *json);
 #define PGB_FOUND_OK			"ok"
 #define PGB_FOUND_DAMAGED		"damaged"		/* it is not what it was */
 #define PGB_FOUND_MISSING		"missing"		/* it is not there */
-#define PGB_FOUND_FAILED		"failed"		/* it could not be restored */
+#define PGB_FOUND_FAILED		"failed"		/* it could not be read, or restored */
 #define PGB_FOUND_UNCHECKED		"not checked"	/* nobody has looked at it */
 
 typedef struct PgbFinding
