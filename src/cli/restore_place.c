@@ -201,7 +201,16 @@ check_identity(const Restore *restore)
 	uint64		identifier;
 
 	if (control == NULL || length < sizeof(identifier))
-		return;
+	{
+		/* a restore has begun here; else it may be a part of another cluster, such as a database's directory */
+		if (exists(path_in(restore, RESTORE_MARK)))
+			return;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("\"%s\" does not look like a data directory of this cluster", restore->options.directory),
+				 errdetail("It has no \"%s\", which would tell whose it is.", PGB_CONTROL_PATH),
+				 errhint("Restore to an empty directory: --delta removes everything that is not part of the backup.")));
+	}
 	memcpy(&identifier, control, sizeof(identifier));	/* its first member */
 	if (identifier != restore->repository->system_identifier)
 		ereport(ERROR,
@@ -229,6 +238,24 @@ check_delta(const Restore *restore)
 	check_identity(restore);
 }
 
+/* What --delta removes must not be what is restored from. */
+static void
+check_repository_apart(const Restore *restore, const char *place)
+{
+	char	   *repository = realpath(restore->repository->store->location, NULL);
+	char	   *directory = realpath(place, NULL);
+	bool		inside = repository != NULL && directory != NULL && is_within(repository, directory);
+
+	free(repository);
+	free(directory);
+	if (inside)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the repository is in \"%s\"", place),
+				 errdetail("--delta removes everything there that is not part of the backup."),
+				 errhint("Move the repository elsewhere, or restore to an empty directory.")));
+}
+
 /* With --delta, a tablespace's directory may be full if this cluster is linked to it. */
 static bool
 is_linked(const Restore *restore, const PgbTablespacePlace *place)
@@ -254,11 +281,17 @@ check_empty(Restore *restore)
 		not_empty(layout->path,
 				  "Restore to an empty directory. With --delta, what is right in this one is kept, and all that is not part of the backup is removed.");
 	if (restore->is_occupied)
+	{
 		check_delta(restore);
+		check_repository_apart(restore, layout->path);
+	}
 
 	for (int i = 0; i < layout->nplaces; i++)
 	{
 		const PgbTablespacePlace *place = &layout->places[i];
+
+		if (restore->is_occupied)
+			check_repository_apart(restore, place->path);
 
 		if (is_occupied(place->path) &&
 			!(restore->is_occupied && is_linked(restore, place)))

@@ -151,6 +151,13 @@ pgb_backup_remove(PgbRepository *repository, const char *id)
 
 	if (lock == NULL)
 		return false;
+
+	/* whoever pins it has shared the lock, perhaps since the removal was decided */
+	if (pgb_backup_pinned_until(repository, id) > pgb_now())
+	{
+		store->ops->unlock(lock);
+		return false;
+	}
 	store->ops->remove(store, manifest);
 	store->ops->discard(store, folder);
 	store->ops->unlock(lock);

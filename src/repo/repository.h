@@ -112,7 +112,7 @@ extern bool pgb_backup_base_begun(PgbRepository *repository);
 
 /*
  * Removes a backup: at no moment does a part of it look like the whole.  Returns false,
- * with nothing done, if somebody reads it or it is not there.
+ * with nothing done, if somebody reads it, if it is pinned, or if it is not there.
  */
 extern bool pgb_backup_remove(PgbRepository *repository, const char *id);
 

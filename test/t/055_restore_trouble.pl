@@ -161,6 +161,20 @@ like($err, qr/is the data directory of another cluster.*system identifier/s, 'an
 $other->start;
 $other->stop;
 
+# a database's directory has a PG_VERSION, too; a repository is not restored over itself
+($status, $out, $err) = restore($node, $other->data_dir . '/base/1', @mapping, '--delta', '--dry-run');
+is($status, 1, '--delta refuses what does not tell whose it is');
+like($err, qr/does not look like a data directory of this cluster/, 'and the error says so');
+
+my $around = fresh();
+($status, $out, $err) = restore($node, $around, @mapping);
+is($status, 0, 'a restored directory') or diag($err);
+PostgreSQL::Test::RecursiveCopy::copypath(repository($node), "$around/backups");
+($status, $out, $err) = program('restore', '--repository', "$around/backups", '--target-dir', $around, @mapping, '--delta', '--dry-run');
+is($status, 1, '--delta refuses the directory that the repository is in');
+like($err, qr/the repository is in "\Q$around\E"/, 'and the error says so');
+remove_tree($around, "$places/new");
+
 # ---- a repository that is damaged ----
 
 my @packs = backup_files($node, $id, qr/pack-/);

@@ -219,7 +219,7 @@ expire_backup(PgbRepository *repository, PgbCandidate *candidate, bool dry_run)
 	{
 		/* and its WAL stays with it */
 		candidate->keep = true;
-		return expired(candidate->id, false, pstrdup("somebody has just begun to read it"));
+		return expired(candidate->id, false, pstrdup("somebody has just begun to read it, or pinned it"));
 	}
 	ereport(LOG,
 			(errmsg("removed backup \"%s\"", candidate->id),

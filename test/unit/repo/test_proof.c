@@ -197,6 +197,9 @@ test_repository(void)
 	tap_write_file(path, text, strlen(text));
 	is_uint(listed_time(repository), 0, "that of another backup is none either");
 
+	pgb_backup_pin(repository, backup->id, PGB_PINNED_FOREVER);
+	ok(!pgb_backup_remove(repository, backup->id), "a backup that was pinned just now stays");
+	pgb_backup_unpin(repository, backup->id);
 	ok(pgb_backup_remove(repository, backup->id), "a backup goes");
 	ok(access(path, F_OK) != 0, "with its proof");
 	tap_remove(directory);
