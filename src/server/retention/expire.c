@@ -9,7 +9,10 @@
  */
 #include "port/port.h"
 
+#include <unistd.h>
+
 #include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "access/xlogrecovery.h"
 #include "pgtime.h"
 #include "repo/timeline.h"
@@ -60,17 +63,21 @@ group_of(const PgbCatalogEntry *entry)
 					pgb_options_selection(entry->manifest->options));
 }
 
-/* The way that the server itself has come. */
+/* The way that the server itself has come; NULL if it has lost the file that tells. */
 static PgbTimelineHistory *
 own_history(void)
 {
 	TimeLineID	timeline;
+	char		path[MAXPGPATH];
 	char	   *text;
 
 	if (RecoveryInProgress())
 		(void) GetXLogReplayRecPtr(&timeline);
 	else
 		timeline = GetWALInsertionTimeLine();
+	TLHistoryFilePath(path, timeline);
+	if (timeline > 1 && access(path, F_OK) != 0)
+		return NULL;
 	text = pgb_base_wal_history(timeline);
 	return pgb_timeline_parse(timeline, text != NULL ? text : "", text != NULL ? strlen(text) : 0,
 							  psprintf("%08X.history", timeline));
@@ -91,7 +98,7 @@ describe(PgbRepository *repository, const PgbTimelineHistory *history, const Pgb
 	candidate->pinned_until = pgb_backup_pinned_until(repository, entry->id);
 	if (entry->manifest != NULL)
 		candidate->parent = entry->manifest->parent;
-	candidate->leads_aside = entry->manifest != NULL && entry->manifest->base != NULL &&
+	candidate->leads_aside = history != NULL && entry->manifest != NULL && entry->manifest->base != NULL &&
 		!pgb_timeline_includes(history, entry->manifest->timeline, entry->manifest->stop_lsn);
 }
 

@@ -360,7 +360,8 @@ test_random(int rounds)
 		{
 			PgbCandidate *b = &backups[i];
 
-			at = Min(at + (rand() % 4 ? rand() % 30 : rand() % 2000) * HOUR, NOW);
+			at += (rand() % 4 ? rand() % 30 : rand() % 2000) * HOUR;
+			at = Min(at, NOW);
 			memset(b, 0, sizeof(*b));
 			b->id = psprintf("%d", i);
 			b->group = rand() % 3 ? "g" : "h";
