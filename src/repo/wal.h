@@ -110,6 +110,21 @@ typedef enum PgbWalStored
 extern PgbWalStored pgb_wal_store(PgbRepository *repository, const PgbWalName *name,
 								  const char *path, int level, PgbWalFacts *facts);
 
+typedef struct PgbWalItem
+{
+	const PgbWalName *name;
+	const char *path;
+	PgbWalFacts facts;			/* as above; all zero if nobody has looked */
+	PgbWalStored result;
+} PgbWalItem;
+
+/*
+ * The same for several, whose objects get their names together: they wait for the disk hardly longer
+ * than one.  When this returns all of them are durable.  An ERROR is what is wrong with any of them: then none
+ * is known to be durable, though some may be there, complete.
+ */
+extern void pgb_wal_store_all(PgbRepository *repository, PgbWalItem *items, int count, int level);
+
 /* ---- reading ---- */
 
 /*

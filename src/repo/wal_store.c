@@ -65,13 +65,17 @@ prepare_folder(PgbRepository *repository, uint32 timeline)
 
 /* ---- what is to be stored ---- */
 
+/* A file on its way into the archive. */
 typedef struct Source
 {
 	PgbWalFile *file;
 	const PgbWalName *name;
 	const char *path;
-	int			level;
 	PgbWalTrailer trailer;
+	char	   *temporary;		/* the name of what is written; NULL before, and once it is gone */
+	struct PgbLock *lock;		/* of that */
+	PgbObject  *object;			/* the same, until it is published; NULL: it is not to be */
+	bool		stored;			/* it was published */
 } Source;
 
 static void
@@ -137,13 +141,19 @@ open_source(const PgbRepository *repository, Source *source)
 
 /* ---- writing ---- */
 
+/* What compresses one after the other. */
+typedef struct Writer
+{
+	PgbFrameEncoder *encoder;
+	char	   *buffer;			/* of PGB_WAL_FRAME_BYTES */
+} Writer;
+
 static void
-write_frames(PgbObject *object, Source *source, uint64 *offset)
+write_frames(PgbObject *object, Source *source, const Writer *writer, uint64 *offset)
 {
 	PgbWalTrailer *trailer = &source->trailer;
-	PgbFrameEncoder *encoder = pgb_frame_encoder_create(source->level);
 	uint64		left = trailer->facts.segment_size;
-	char	   *buffer = palloc(PGB_WAL_FRAME_BYTES);
+	char	   *buffer = writer->buffer;
 
 	while (left > 0)
 	{
@@ -157,7 +167,7 @@ write_frames(PgbObject *object, Source *source, uint64 *offset)
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("WAL file \"%s\" has become shorter", source->path)));
 		trailer->facts.raw_crc = pgb_crc32c_extend(trailer->facts.raw_crc, buffer, length);
-		stored = pgb_frame_encoder_whole(encoder, buffer, length, &frame);
+		stored = pgb_frame_encoder_whole(writer->encoder, buffer, length, &frame);
 
 		object->store->ops->write_at(object, *offset, stored, frame.stored_bytes);
 		*offset += frame.stored_bytes;
@@ -165,16 +175,15 @@ write_frames(PgbObject *object, Source *source, uint64 *offset)
 		trailer->crc = pgb_crc32c_combine(trailer->crc, frame.crc, frame.stored_bytes);
 		left -= length;
 	}
-	pfree(buffer);
 }
 
 static void
-write_object(PgbObject *object, Source *source)
+write_object(PgbObject *object, Source *source, const Writer *writer)
 {
 	StringInfoData trailer;
 	uint64		offset = 0;
 
-	write_frames(object, source, &offset);
+	write_frames(object, source, writer, &offset);
 	initStringInfo(&trailer);
 	pgb_wal_trailer_append(&trailer, source->name, &source->trailer);
 	object->store->ops->write_at(object, offset, trailer.data, trailer.len);
@@ -182,74 +191,142 @@ write_object(PgbObject *object, Source *source)
 	pfree(trailer.data);
 }
 
-/* Returns false when there is an object of that name by now. */
-static bool
-store_new(PgbRepository *repository, Source *source, const char *object_name)
+static void
+write_temporary(PgbRepository *repository, Source *source, const Writer *writer)
 {
 	PgbStore   *store = repository->store;
 	char	   *temporary = temporary_name(repository, source->name);
-	struct PgbLock *lock = store->ops->lock(store, temporary, true);
-	volatile bool stored = false;
 
-	PG_TRY();
-	{
-		PgbObject  *object = store->ops->attach(store, temporary);
-
-		write_object(object, source);
-		stored = store->ops->publish(object, object_name);
-		if (!stored)
-			store->ops->remove(store, temporary);
-	}
-	PG_CATCH();
-	{
-		store->ops->discard(store, temporary);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-
-	store->ops->unlock(lock);
-	return stored;
+	source->lock = store->ops->lock(store, temporary, true);
+	source->temporary = temporary;
+	source->object = store->ops->attach(store, temporary);
+	write_object(source->object, source, writer);
 }
 
-/* Raises ERRCODE_DUPLICATE_FILE unless what is stored already is the same. */
+/* Gives those that were written their names, unless there is an object of that name by now. */
+static void
+publish(PgbRepository *repository, Source *sources, int count)
+{
+	PgbStore   *store = repository->store;
+	Source	  **written = palloc(count * sizeof(Source *));
+	PgbObject **objects = palloc(count * sizeof(PgbObject *));
+	char	  **names = palloc(count * sizeof(char *));
+	bool	   *published = palloc(count * sizeof(bool));
+	int			n = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (sources[i].object == NULL)
+			continue;
+		written[n] = &sources[i];
+		objects[n] = sources[i].object;
+		names[n++] = pgb_wal_object_name(repository, sources[i].name);
+	}
+	store->ops->publish(objects, names, published, n);
+	for (int i = 0; i < n; i++)
+	{
+		written[i]->stored = published[i];
+		if (!published[i])
+			store->ops->remove(store, written[i]->temporary);
+		store->ops->unlock(written[i]->lock);
+	}
+}
+
+static void
+discard_temporaries(PgbStore *store, const Source *sources, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (sources[i].temporary != NULL)
+			store->ops->discard(store, sources[i].temporary);
+	}
+}
+
+/* Raises ERRCODE_DUPLICATE_FILE unless what is stored already is the same; it is durable then. */
 static void
 compare(PgbRepository *repository, Source *source, const char *object_name)
 {
+	PgbStore   *store = repository->store;
 	PgbSink    *sink = pgb_wal_compare_sink(source->file,
-											psprintf("%s/%s", repository->store->location, object_name));
+											psprintf("%s/%s", store->location, object_name));
 	PgbWalObject *object = pgb_wal_object_open(repository, source->name);
 
 	pgb_wal_object_read(repository, object, source->name, sink);
 	pgb_wal_object_close(object);
 	if (object->trailer != NULL)
 		source->trailer.facts = object->trailer->facts;
+	store->ops->sync(store, object_name);
+}
+
+/* Checks one, and writes it, unless it is there. */
+static void
+begin_source(PgbRepository *repository, Source *source, const Writer *writer)
+{
+	char	   *there;
+
+	open_source(repository, source);
+	prepare_folder(repository, source->name->timeline);
+	there = pgb_wal_object_find(repository, source->name);
+	if (there != NULL)
+		compare(repository, source, there);
+	else
+		write_temporary(repository, source, writer);
+}
+
+static void
+end_source(PgbRepository *repository, Source *source)
+{
+	/* somebody else has published one while we wrote ours */
+	if (source->object != NULL && !source->stored)
+		compare(repository, source, pgb_wal_object_name(repository, source->name));
+	pgb_wal_file_close(source->file);
+}
+
+void
+pgb_wal_store_all(PgbRepository *repository, PgbWalItem *items, int count, int level)
+{
+	PgbStore   *store = repository->store;
+	Source	   *sources = palloc0(count * sizeof(Source));
+	Writer		writer;
+
+	writer.encoder = pgb_frame_encoder_create(level);
+	writer.buffer = palloc(PGB_WAL_FRAME_BYTES);
+	PG_TRY();
+	{
+		for (int i = 0; i < count; i++)
+		{
+			sources[i].name = items[i].name;
+			sources[i].path = items[i].path;
+			sources[i].trailer.facts = items[i].facts;
+			begin_source(repository, &sources[i], &writer);
+		}
+		publish(repository, sources, count);
+	}
+	PG_CATCH();
+	{
+		discard_temporaries(store, sources, count);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	for (int i = 0; i < count; i++)
+	{
+		end_source(repository, &sources[i]);
+		items[i].result = sources[i].stored ? PGB_WAL_STORED : PGB_WAL_WAS_THERE;
+		items[i].facts = sources[i].trailer.facts;
+	}
 }
 
 PgbWalStored
 pgb_wal_store(PgbRepository *repository, const PgbWalName *name, const char *path,
 			  int level, PgbWalFacts *facts)
 {
-	PgbStore   *store = repository->store;
-	PgbWalStored result = PGB_WAL_STORED;
-	Source		source = {.name = name, .path = path, .level = level};
-	char	   *there;
+	PgbWalItem	item = {.name = name, .path = path};
 
 	if (facts != NULL)
-		source.trailer.facts = *facts;
-	open_source(repository, &source);
-	prepare_folder(repository, name->timeline);
-
-	there = pgb_wal_object_find(repository, name);
-	if (there == NULL && !store_new(repository, &source, pgb_wal_object_name(repository, name)))
-		there = pgb_wal_object_name(repository, name);
-	if (there != NULL)
-	{
-		compare(repository, &source, there);
-		store->ops->sync(store, there);
-		result = PGB_WAL_WAS_THERE;
-	}
-	pgb_wal_file_close(source.file);
+		item.facts = *facts;
+	pgb_wal_store_all(repository, &item, 1, level);
 	if (facts != NULL)
-		*facts = source.trailer.facts;
-	return result;
+		*facts = item.facts;
+	return item.result;
 }

@@ -60,11 +60,13 @@ typedef struct PgbStoreOps
 	void		(*put) (PgbStore *store, const char *name, const void *data, size_t length);
 
 	/*
-	 * Give an object that was written under another name its own: when this returns true
-	 * it is there, complete and durable, under the new name alone.  False when there is
-	 * one of that name, which stays as it is, as does this one.  Closes the object.
+	 * Give objects that were written under other names their own: when this returns, each with
+	 * published[i] true is there, complete and durable, under its new name alone.  False when
+	 * there is one of that name, which stays as it is, as does this one.  Closes the objects.  An
+	 * ERROR may leave some under their new names, complete; they are not known to be durable.
+	 * Many at once wait for the disk hardly longer than one.
 	 */
-	bool		(*publish) (PgbObject *object, const char *name);
+	void		(*publish) (PgbObject **objects, char **names, bool *published, int count);
 
 	/* Make an object, and that it has this name, durable: whoever has written it. */
 	void		(*sync) (PgbStore *store, const char *name);

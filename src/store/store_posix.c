@@ -269,24 +269,53 @@ posix_put(PgbStore *store, const char *name, const void *data, size_t length)
 	sync_parent(path);
 }
 
-static bool
-posix_publish(PgbObject *base, const char *name)
+/* Makes the folders of these names durable; of names that follow each other, most are in the same. */
+static void
+sync_parents(PgbStore *store, char **names, const bool *wanted, int count)
 {
-	PosixObject *object = (PosixObject *) base;
-	char	   *path = object_path(base->store, name);
+	char	   *last = NULL;
 
-	if (pgb_fsync(object->fd) != 0)
-		pgb_posix_report(ERROR, "fsync", object->path);
-	posix_close(base);
-
-	if (pgb_posix_rename_new(object->path, path) != 0)
+	for (int i = 0; i < count; i++)
 	{
-		if (errno != EEXIST)
-			pgb_posix_report(ERROR, "create", path);
-		return false;
+		char	   *parent = parent_path(object_path(store, names[i]));
+
+		if (!wanted[i] || (last != NULL && strcmp(last, parent) == 0))
+			continue;
+		pgb_posix_sync(parent, true);
+		last = parent;
 	}
-	sync_parent(path);
-	return true;
+}
+
+static bool
+rename_object(PosixObject *object, const char *name)
+{
+	char	   *path = object_path(object->base.store, name);
+
+	if (pgb_posix_rename_new(object->path, path) == 0)
+		return true;
+	if (errno != EEXIST)
+		pgb_posix_report(ERROR, "create", path);
+	return false;
+}
+
+static void
+posix_publish(PgbObject **bases, char **names, bool *published, int count)
+{
+	PosixObject **objects = (PosixObject **) bases;
+
+	/* the disk has all of it to do before the first is waited for */
+	for (int i = 0; i < count; i++)
+		write_back(objects[i], true);
+	for (int i = 0; i < count; i++)
+	{
+		if (pgb_fsync(objects[i]->fd) != 0)
+			pgb_posix_report(ERROR, "fsync", objects[i]->path);
+		posix_close(bases[i]);
+	}
+	for (int i = 0; i < count; i++)
+		published[i] = rename_object(objects[i], names[i]);
+	if (count > 0)
+		sync_parents(bases[0]->store, names, published, count);
 }
 
 static void

@@ -147,6 +147,37 @@ my @segments = archived_segments($node);
 	is(matches_since($node, $log, qr/WARNING:  could not archive/), 1, 'which was said once');
 }
 
+# ---- one of many ----
+
+# Eight that are ready at the same time, of which the fifth is not what its name says: those before it
+# are archived, and once it is right all of them are.
+for my $workers (0, 1)
+{
+	my @many = @segments[ 0 .. 3 ];
+
+	make_wal($node, 5);
+	wait_archived($node);
+	push @many, (archived_segments($node))[ -4 .. -1 ];
+	my ($damaged, $name) = ($many[4], "one of many, $workers workers");
+	my $segment = pg_wal($node) . "/$damaged";
+
+	$node->append_conf('postgresql.conf', "pgbackup.archive_workers = $workers");
+	unlink map { object_of($node, $_) } @many;
+	flip_bit($segment, 9);    # of the first page's address
+	$log = -s $node->logfile;
+	mark_ready($_) for reverse @many;
+	$node->reload;
+	wait_for_state("last_failed = '$damaged' AND state = 'failing'", $name);
+	is(scalar(grep { -e object_of($node, $_) } @many[ 0 .. 3 ]), 4, "$name: those before it are archived");
+	is(scalar(grep { -e pg_wal($node) . "/archive_status/$_.done" } @many[ 0 .. 3 ]), 4, "$name: and confirmed");
+	ok(!-e object_of($node, $damaged), "$name: it is not");
+	flip_bit($segment, 9);
+	wait_archived($node);
+	is_said_once($name, qr/.* is not the segment that its name says/);
+	archive_is_whole($node, $name);
+	is_deeply([ glob "$home/*/wal/*.tmp.*" ], [], "$name: nothing temporary is left");
+}
+
 # ---- damage in the repository ----
 
 # When the archiver meets a damaged object of the same name, it must not believe it.

@@ -175,7 +175,8 @@ my %work = (
 	},
 	'archive call' => sub {
 		return sub {
-			try_sql(q{SELECT pg_logical_emit_message(false, 'x', 'x'); SELECT pg_switch_wal()});
+			# while the archiver is at the first, others get ready, which it takes together
+			try_sql(join ';', (q{SELECT pg_logical_emit_message(false, 'x', 'x'); SELECT pg_switch_wal()}) x 4);
 			# it never gives up; with a fault of its own, it is the server that is started again
 			my $deadline = time + ($is_long ? 5 : 2);
 			sleep 0.02 until count_ready($node) == 0 || time > $deadline;

@@ -5,17 +5,18 @@
  *
  *	  module.c     the callbacks: one file after the other, as the archiver wants it
  *	  trouble.c    what cannot be archived now: said once, and waited for
- *	  store.c      one file goes into the repository
+ *	  store.c      files go into the repository
+ *	  batch.c      what a process takes at once
  *	  scan.c       what a segment holds: moments of commits, restore points
  *	  queue.c      shared memory: what is compressed ahead, by whom, and what has happened
  *	  worker.c     background workers that compress ahead
  *	  ready.c      the files that wait
  *	  view.c       pgbackup_archive
  *
- * The archiver asks for one file at a time.  While it is at one, the workers are at those that
- * come next; the archiver confirms what they have made durable, and where
- * one of them is still at it, it takes the next free one itself.  Without
- * shared_preload_libraries there are no workers and no shared memory, and it works alone.
+ * The archiver asks for one file at a time.  With it, it takes some of those that come next, and
+ * workers take others; it confirms what has been made durable, and where a worker
+ * is still at the one whose turn it is, it takes the next free ones itself.  Without
+ * shared_preload_libraries there are no workers and no shared memory, and it takes one after the other.
  *
  * src/server/archive/archive.h
  *
@@ -53,11 +54,11 @@ extern void pgb_archive_trouble_over(void);
 /* ---- store.c ---- */
 
 /*
- * Stores a file of pg_wal in the repository at location; it is durable then.
- * Raises what goes wrong.  In a process without transactions: what an ERROR leaves is cleaned up
- * here.
+ * Stores files of pg_wal in the repository at location, together.  Returns how many of them, from the
+ * first, are durable then; the next one could not be stored.  What is wrong with the first is
+ * raised.  In a process without transactions: what an ERROR leaves is cleaned up here.
  */
-extern void pgb_archive_store(const char *location, const PgbWalName *name);
+extern int	pgb_archive_store(const char *location, const PgbWalName *names, int count);
 
 /* ---- scan.c ---- */
 
@@ -82,10 +83,20 @@ extern PgbWalName *pgb_archive_ready(int *count, TimestampTz *oldest_at);
 #define PGB_ARCHIVE_QUEUE		64
 #define PGB_ARCHIVE_MAX_WORKERS	8
 
+/* What one process takes at once. */
+#define PGB_ARCHIVE_BATCH		8
+
+typedef struct PgbArchiveBatch
+{
+	char		location[MAXPGPATH];	/* the repository */
+	int			count;
+	PgbWalName	names[PGB_ARCHIVE_BATCH];
+} PgbArchiveBatch;
+
 typedef enum PgbArchiveTurn
 {
 	PGB_ARCHIVE_MINE,			/* store it, then confirm */
-	PGB_ARCHIVE_DONE,			/* a worker has made it durable: it is confirmed by this */
+	PGB_ARCHIVE_DONE,			/* it has been made durable ahead: it is confirmed by this */
 	PGB_ARCHIVE_BUSY			/* a worker is at it */
 } PgbArchiveTurn;
 
@@ -104,12 +115,17 @@ extern PgbArchiveTurn pgb_archive_turn(const PgbWalName *name);
 extern int	pgb_archive_waiting(void);
 extern void pgb_archive_offer(const PgbWalName *names, int count);
 
-/* Takes the first of them; location (MAXPGPATH) gets the repository.  False: none. */
-extern bool pgb_archive_claim(PgbWalName *name, char *location);
+/*
+ * Takes the first of them, as many as are this process's share.  The archiver also says what it has come to
+ * (PGB_ARCHIVE_MINE), which is then the first; for all others turn is NULL.  False: there is none.
+ */
+extern bool pgb_archive_claim(const PgbWalName *turn, PgbArchiveBatch *batch);
 
-/* It is durable there, or was not possible: then it is left to the archiver. */
-extern void pgb_archive_claim_done(const PgbWalName *name, const char *location);
-extern void pgb_archive_claim_failed(const PgbWalName *name);
+/*
+ * So many of them, from the first, are durable.  The next one was not possible: it is left to the archiver.  The
+ * others wait again.
+ */
+extern void pgb_archive_claim_end(const PgbArchiveBatch *batch, int done);
 
 /* This process has nothing more to do with what it has claimed. */
 extern void pgb_archive_release(void);
@@ -130,7 +146,7 @@ typedef struct PgbArchiveStatus
 	double		bytes_per_second;	/* of uncompressed WAL, over the last minutes */
 	double		files_per_minute;
 	uint64		files;			/* since the server started */
-	uint64		files_ahead;	/* of them, by workers */
+	uint64		files_ahead;	/* of them, before it was their turn */
 	int			nworkers;
 	uint64		failures;		/* attempts that have failed, since the server started */
 	TimestampTz failing_since;	/* 0: it is not */
@@ -144,6 +160,15 @@ typedef struct PgbArchiveStatus
 extern void pgb_archive_note_success(const PgbWalName *name);
 extern void pgb_archive_note_failure(const PgbWalName *name, const ErrorData *error);
 extern void pgb_archive_get_status(PgbArchiveStatus *status);
+
+/* ---- batch.c ---- */
+
+/*
+ * Stores what has been claimed, and says so in the queue.  Returns false if one of them could not be stored;
+ * the first function raises what is wrong if that is the first.
+ */
+extern bool pgb_archive_work(const PgbArchiveBatch *batch);
+extern bool pgb_archive_try_to_work(const PgbArchiveBatch *batch);
 
 /* ---- worker.c ---- */
 

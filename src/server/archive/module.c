@@ -23,36 +23,17 @@
 /* ---- with workers ---- */
 
 /*
- * One that is not its turn yet, while the worker that is at the one whose turn it
+ * Some whose turn it is not yet, while the worker that is at the one whose turn it
  * is goes on.  Returns false if there is none.
  */
 static bool
 work_ahead(void)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	PgbWalName	name;
-	char		location[MAXPGPATH];
-	volatile bool stored = false;
+	PgbArchiveBatch batch;
 
-	if (!pgb_archive_claim(&name, location))
+	if (!pgb_archive_claim(NULL, &batch))
 		return false;
-	PG_TRY();
-	{
-		pgb_archive_store(location, &name);
-		stored = true;
-	}
-	PG_CATCH();
-	{
-		/* when its turn comes, it will be tried again, and said what is wrong */
-		MemoryContextSwitchTo(caller);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-
-	if (stored)
-		pgb_archive_claim_done(&name, location);
-	else
-		pgb_archive_claim_failed(&name);
+	(void) pgb_archive_try_to_work(&batch);
 	return true;
 }
 
@@ -73,11 +54,26 @@ offer_ready(const PgbWalName *turn)
 	pfree(names);
 }
 
+/* What the others, or we, may take together with the one whose turn it is. */
+static void
+offer(const PgbWalName *turn, bool is_mine)
+{
+	if (pgb_archive_in_trouble() || pgb_archive_must_stop())
+		return;
+
+	/* before they have nothing more to do, for this may be the last time for a while */
+	if ((is_mine || pgb_guc_archive_workers > 0) &&
+		pgb_archive_waiting() <= pgb_guc_archive_workers)
+		offer_ready(turn);
+	pgb_archive_start_workers();
+}
+
 /* Returns when the file is durable, whoever has done it. */
 static void
 archive_shared(const PgbWalName *name)
 {
 	PgbArchiveTurn turn;
+	PgbArchiveBatch batch;
 
 	pgb_archive_set_location(pgb_guc_repository);
 	while ((turn = pgb_archive_turn(name)) == PGB_ARCHIVE_BUSY)
@@ -90,15 +86,9 @@ archive_shared(const PgbWalName *name)
 		CHECK_FOR_INTERRUPTS();
 	}
 
-	if (pgb_guc_archive_workers > 0 && !pgb_archive_in_trouble() && !pgb_archive_must_stop())
-	{
-		/* before they have nothing more to do, for this may be the last time for a while */
-		if (pgb_archive_waiting() <= pgb_guc_archive_workers)
-			offer_ready(name);
-		pgb_archive_start_workers();
-	}
-	if (turn == PGB_ARCHIVE_MINE)
-		pgb_archive_store(pgb_guc_repository, name);
+	offer(name, turn == PGB_ARCHIVE_MINE);
+	if (turn == PGB_ARCHIVE_MINE && pgb_archive_claim(name, &batch))
+		(void) pgb_archive_work(&batch);
 }
 
 /* ---- one file ---- */
@@ -116,7 +106,7 @@ archive(const char *file)
 	if (pgb_archive_is_shared())
 		archive_shared(&name);
 	else
-		pgb_archive_store(pgb_guc_repository, &name);
+		(void) pgb_archive_store(pgb_guc_repository, &name, 1);
 }
 
 /* Returns NULL, or the error, which belongs to the current memory context. */

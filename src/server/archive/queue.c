@@ -16,6 +16,7 @@
 
 #include "access/xlog.h"
 #include "server/archive/archive.h"
+#include "server/guc.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -37,6 +38,9 @@ typedef struct Entry
 	EntryState	state;
 	int			pid;
 } Entry;
+
+/* What one process takes at once holds no more WAL than that, unless it is a single segment. */
+#define BATCH_BYTES		(128 * 1024 * 1024)
 
 /* Rates are over the last five minutes, or since the first file if that is less. */
 #define BUCKETS			30
@@ -151,6 +155,16 @@ first_waiting(void)
 	return NULL;
 }
 
+static int
+count_waiting(void)
+{
+	int			waiting = 0;
+
+	for (int i = 0; i < queue->count; i++)
+		waiting += (queue->entries[i].state == ENTRY_WAITING);
+	return waiting;
+}
+
 /* ---- the archiver ---- */
 
 void
@@ -197,11 +211,10 @@ pgb_archive_turn(const PgbWalName *name)
 int
 pgb_archive_waiting(void)
 {
-	int			waiting = 0;
+	int			waiting;
 
 	LWLockAcquire(queue->lock, LW_SHARED);
-	for (int i = 0; i < queue->count; i++)
-		waiting += (queue->entries[i].state == ENTRY_WAITING);
+	waiting = count_waiting();
 	LWLockRelease(queue->lock);
 	return waiting;
 }
@@ -241,49 +254,66 @@ pgb_archive_offer(const PgbWalName *names, int count)
 
 /* ---- whoever works ahead ---- */
 
-bool
-pgb_archive_claim(PgbWalName *name, char *location)
+/* Of so many files; call with the lock held. */
+static int
+share_of(int waiting)
 {
-	Entry	   *entry;
+	int			most = Max(1, Min(PGB_ARCHIVE_BATCH, BATCH_BYTES / wal_segment_size));
 
-	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
-	entry = first_waiting();
-	if (entry != NULL)
-	{
-		entry->state = ENTRY_CLAIMED;
-		entry->pid = MyProcPid;
-		*name = entry->name;
-		strlcpy(location, queue->location, MAXPGPATH);
-	}
-	LWLockRelease(queue->lock);
-	return entry != NULL;
+	return Max(1, Min(most, waiting / (1 + pgb_guc_archive_workers)));
 }
 
 static void
-end_claim(const PgbWalName *name, const char *location, EntryState state)
+claim_entry(Entry *entry, PgbArchiveBatch *batch)
 {
+	entry->state = ENTRY_CLAIMED;
+	entry->pid = MyProcPid;
+	batch->names[batch->count++] = entry->name;
+}
+
+bool
+pgb_archive_claim(const PgbWalName *turn, PgbArchiveBatch *batch)
+{
+	int			share;
 	Entry	   *entry;
 
+	batch->count = 0;
 	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
-	entry = find_entry(name);
-	if (entry != NULL && entry->state == ENTRY_CLAIMED && entry->pid == MyProcPid &&
-		(location == NULL || strcmp(queue->location, location) == 0))
-		entry->state = state;
+	strlcpy(batch->location, queue->location, sizeof(batch->location));
+	share = share_of(count_waiting() + (turn != NULL));
+	if (turn != NULL)
+		batch->names[batch->count++] = *turn;
+
+	/* the others are small, and not to wait for segments */
+	if (turn == NULL || turn->kind == PGB_WAL_SEGMENT)
+	{
+		while (batch->count < share && (entry = first_waiting()) != NULL)
+			claim_entry(entry, batch);
+	}
+	LWLockRelease(queue->lock);
+	return batch->count > 0;
+}
+
+void
+pgb_archive_claim_end(const PgbArchiveBatch *batch, int done)
+{
+	LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < batch->count; i++)
+	{
+		Entry	   *entry = find_entry(&batch->names[i]);
+
+		if (entry == NULL || entry->state != ENTRY_CLAIMED || entry->pid != MyProcPid)
+			continue;
+		if (i > done)
+			entry->state = ENTRY_WAITING;
+		else if (i == done)
+			entry->state = ENTRY_LEFT;
+		else if (strcmp(queue->location, batch->location) == 0)
+			entry->state = ENTRY_DONE;
+	}
 	if (queue->archiver != NULL)
 		SetLatch(queue->archiver);
 	LWLockRelease(queue->lock);
-}
-
-void
-pgb_archive_claim_done(const PgbWalName *name, const char *location)
-{
-	end_claim(name, location, ENTRY_DONE);
-}
-
-void
-pgb_archive_claim_failed(const PgbWalName *name)
-{
-	end_claim(name, NULL, ENTRY_LEFT);
 }
 
 void

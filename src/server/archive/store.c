@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * store.c
- *	  One file goes into the repository.
+ *	  Files go into the repository.
  *
  * The repository is kept open from one file to the next.
  *
@@ -52,20 +52,24 @@ open_at(const char *location)
 }
 
 static void
-store_once(const char *location, const PgbWalName *name)
+store_once(const char *location, const PgbWalName *names, int count)
 {
-	char	   *path = psprintf(XLOGDIR "/%s", name->text);
-	bool		is_segment = name->kind == PGB_WAL_SEGMENT || name->kind == PGB_WAL_PARTIAL;
-	PgbWalFacts facts = {0};
+	PgbWalItem *items = palloc0(count * sizeof(PgbWalItem));
 
 	if (open_repository == NULL)
 		open_at(location);
-	if (is_segment)
-		pgb_archive_scan(open_repository, name, &facts);
-	(void) pgb_wal_store(open_repository, name, path, pgb_guc_compression_level,
-						 is_segment ? &facts : NULL);
+	for (int i = 0; i < count; i++)
+	{
+		items[i].name = &names[i];
+		items[i].path = psprintf(XLOGDIR "/%s", names[i].text);
+		if (names[i].kind == PGB_WAL_SEGMENT || names[i].kind == PGB_WAL_PARTIAL)
+			pgb_archive_scan(open_repository, &names[i], &items[i].facts);
+	}
+	pgb_wal_store_all(open_repository, items, count, pgb_guc_compression_level);
 	pgb_place_remember(PGB_PLACE_WAL, location);
 }
+
+/* ---- files ---- */
 
 /* An error of the file itself, which another attempt does not change. */
 static bool
@@ -75,15 +79,13 @@ is_lasting(int code)
 		code == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 }
 
-void
-pgb_archive_store(const char *location, const PgbWalName *name)
+/* Raises what is wrong with it. */
+static void
+store_one(const char *location, const PgbWalName *name)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext scratch = AllocSetContextCreate(caller, "pgbackup WAL file", ALLOCSET_DEFAULT_SIZES);
 	volatile bool again = false;
-
-	if (open_repository != NULL && strcmp(open_location, location) != 0)
-		close_repository();
 
 	do
 	{
@@ -94,7 +96,7 @@ pgb_archive_store(const char *location, const PgbWalName *name)
 		MemoryContextSwitchTo(scratch);
 		PG_TRY();
 		{
-			store_once(location, name);
+			store_once(location, name, 1);
 		}
 		PG_CATCH();
 		{
@@ -112,4 +114,49 @@ pgb_archive_store(const char *location, const PgbWalName *name)
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
+}
+
+/* Returns false if that was not possible for any of them. */
+static bool
+try_to_store(const char *location, const PgbWalName *names, int count)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(caller, "pgbackup WAL files", ALLOCSET_DEFAULT_SIZES);
+	volatile bool stored = false;
+
+	MemoryContextSwitchTo(scratch);
+	PG_TRY();
+	{
+		store_once(location, names, count);
+		stored = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+		AtEOXact_Files(false);
+		close_repository();
+	}
+	PG_END_TRY();
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
+	return stored;
+}
+
+int
+pgb_archive_store(const char *location, const PgbWalName *names, int count)
+{
+	int			done = 0;
+
+	if (open_repository != NULL && strcmp(open_location, location) != 0)
+		close_repository();
+	if (count > 1 && try_to_store(location, names, count))
+		return count;
+
+	/* whatever is wrong with one of them is nothing to the others */
+	store_one(location, &names[done++]);
+	while (done < count && try_to_store(location, &names[done], 1))
+		done++;
+	return done;
 }

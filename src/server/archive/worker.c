@@ -96,32 +96,6 @@ leave(int code, Datum number)
 	pgb_archive_detach_worker(DatumGetInt32(number));
 }
 
-/* Returns false if it was not possible. */
-static bool
-work(const PgbWalName *name, const char *location)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	volatile bool stored = false;
-
-	PG_TRY();
-	{
-		pgb_archive_store(location, name);
-		stored = true;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-
-	if (stored)
-		pgb_archive_claim_done(name, location);
-	else
-		pgb_archive_claim_failed(name);
-	return stored;
-}
-
 /* Returns false when nothing has come for long. */
 static bool
 wait_for_work(void)
@@ -143,8 +117,7 @@ void
 pgb_archive_worker_main(Datum arg)
 {
 	int			number = DatumGetInt32(arg);
-	PgbWalName	name;
-	char		location[MAXPGPATH];
+	PgbArchiveBatch batch;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
@@ -156,9 +129,9 @@ pgb_archive_worker_main(Datum arg)
 
 	while (!ShutdownRequestPending && PostmasterIsAlive() && number < pgb_guc_archive_workers)
 	{
-		if (pgb_archive_claim(&name, location))
+		if (pgb_archive_claim(NULL, &batch))
 		{
-			if (!work(&name, location))
+			if (!pgb_archive_try_to_work(&batch))
 				break;
 		}
 		else if (!wait_for_work())

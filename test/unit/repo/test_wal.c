@@ -202,6 +202,47 @@ test_store(void)
 	ok(!pgb_wal_fetch(repository, &name, copy), "a segment that is not there");
 }
 
+/* Together: all of them, or none that anybody is told of. */
+static void
+test_batch(void)
+{
+	PgbWalName	names[4];
+	PgbWalItem	items[4] = {{0}};
+	char	   *data[4];
+
+	for (int i = 0; i < 4; i++)
+	{
+		names[i] = segment_name(i < 3 ? 1 : 3, 50 + i);
+		data[i] = make_segment(names[i].timeline, names[i].number);
+		items[i].name = &names[i];
+		items[i].path = write_source(names[i].text, data[i], SEGMENT);
+	}
+	items[2].facts.scanned = true;
+	items[2].facts.last_commit = 42;
+	pgb_wal_store(repository, &names[1], items[1].path, 1, NULL);
+
+	write_source(names[3].text, data[3], SEGMENT - 1);
+	raises(ERRCODE_DATA_CORRUPTED, "a batch with one that is damaged",
+		   pgb_wal_store_all(repository, items, 4, 1));
+	ok(!pgb_wal_exists(repository, &names[0]) && !pgb_wal_exists(repository, &names[2]),
+	   "stores none of the others");
+	ok(no_temporaries(), "and leaves nothing temporary");
+
+	write_source(names[3].text, data[3], SEGMENT);
+	pgb_wal_store_all(repository, items, 4, 1);
+	for (int i = 0; i < 4; i++)
+	{
+		char	   *copy = psprintf("%s/batch-%d", directory, i);
+
+		is_uint(items[i].result, i == 1 ? PGB_WAL_WAS_THERE : PGB_WAL_STORED, "of a batch, each has its result");
+		ok(pgb_wal_fetch(repository, &names[i], copy) && same_as(copy, data[i], SEGMENT),
+		   "and its content");
+		is_uint(items[i].facts.raw_crc, pgb_wal_facts(repository, &names[i])->raw_crc, "and its facts");
+	}
+	is_uint(pgb_wal_facts(repository, &names[2])->last_commit, 42, "and what a scan has found");
+	ok(no_temporaries(), "nothing temporary is left");
+}
+
 static void
 test_refusals(void)
 {
@@ -506,6 +547,7 @@ main(void)
 
 	test_names();
 	test_store();
+	test_batch();
 	test_refusals();
 	test_damage();
 	test_text();

@@ -172,6 +172,38 @@ test_put_atomic(void)
 	store->ops->remove(store, "atomic");
 }
 
+static PgbObject *
+write_small(const char *name, const char *content)
+{
+	PgbObject  *object = store->ops->create(store, name);
+
+	store->ops->write_at(object, 0, content, strlen(content));
+	return object;
+}
+
+static void
+test_publish(void)
+{
+	PgbObject  *objects[3];
+	char	   *names[3] = {"here/one", "here/two", "there/three"};
+	bool		published[3];
+
+	store->ops->make_folder(store, "here");
+	store->ops->make_folder(store, "there");
+	store->ops->put(store, "here/two", "old", 3);
+	objects[0] = write_small("tmp.1", "first");
+	objects[1] = write_small("tmp.2", "second");
+	objects[2] = write_small("tmp.3", "third");
+	store->ops->publish(objects, names, published, 3);
+	ok(published[0] && !published[1] && published[2], "those are published whose names are free");
+	is_str(read_all("here/one"), "first", "the first");
+	is_str(read_all("there/three"), "third", "one in another folder");
+	is_str(read_all("here/two"), "old", "nothing is overwritten");
+	is_str(read_all("tmp.2"), "second", "and what was not published stays");
+	raises(ERRCODE_UNDEFINED_FILE, "the others have gone from their old names", store->ops->open(store, "tmp.1"));
+	store->ops->publish(objects, names, published, 0);
+}
+
 static void
 test_objects(void)
 {
@@ -433,6 +465,7 @@ main(void)
 	test_put();
 	test_put_atomic();
 	test_objects();
+	test_publish();
 	test_sink();
 	test_folders();
 	test_remove();
