@@ -1,9 +1,9 @@
 #
-# 077_retention_timelines.pl
+# 078_retention_timelines.pl
 #	  After a recovery to a moment of the past, the newest backup leads to a timeline that was left: what the
 #	  server then needs stays, and so does WAL while a base backup is being made.
 #
-# test/t/077_retention_timelines.pl
+# test/t/078_retention_timelines.pl
 #
 use strict;
 use warnings;
