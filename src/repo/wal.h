@@ -110,11 +110,29 @@ typedef enum PgbWalStored
 extern PgbWalStored pgb_wal_store(PgbRepository *repository, const PgbWalName *name,
 								  const char *path, int level, PgbWalFacts *facts);
 
+/* A file that is being stored. */
+typedef struct PgbWalPages PgbWalPages;
+
+/*
+ * For who looks at it meanwhile: the page (XLOG_BLCKSZ) at this offset, which is good until the next call;
+ * NULL if there is none.  One after the other they cost nothing; to step back costs a read.  Raises also what goes wrong
+ * with storing, which is not to be caught: pgb_wal_pages_failed() tells.
+ */
+extern const char *pgb_wal_page(PgbWalPages *pages, uint64 offset);
+extern bool pgb_wal_pages_failed(const PgbWalPages *pages);
+
 typedef struct PgbWalItem
 {
 	const PgbWalName *name;
 	const char *path;
-	PgbWalFacts facts;			/* as above; all zero if nobody has looked */
+
+	/*
+	 * Fills in what the records tell, the members of facts from scanned on.  NULL: facts has that
+	 * already.  Not called for a file that is there.
+	 */
+	void		(*look) (void *arg, PgbWalPages *pages, PgbWalFacts *facts);
+	void	   *arg;
+	PgbWalFacts facts;			/* all zero if nobody has looked or will */
 	PgbWalStored result;
 } PgbWalItem;
 

@@ -71,14 +71,14 @@ pgb_wal_file_size(PgbWalFile *file)
 }
 
 size_t
-pgb_wal_file_read(PgbWalFile *file, void *data, size_t length)
+pgb_wal_file_read_at(PgbWalFile *file, uint64 offset, void *data, size_t length)
 {
 	size_t		done = 0;
 
 	while (done < length)
 	{
 		ssize_t		rc = pread(file->fd, (char *) data + done, length - done,
-							   (off_t) (file->offset + done));
+							   (off_t) (offset + done));
 
 		if (rc < 0 && errno == EINTR)
 			continue;
@@ -88,6 +88,14 @@ pgb_wal_file_read(PgbWalFile *file, void *data, size_t length)
 			break;
 		done += rc;
 	}
+	return done;
+}
+
+size_t
+pgb_wal_file_read(PgbWalFile *file, void *data, size_t length)
+{
+	size_t		done = pgb_wal_file_read_at(file, file->offset, data, length);
+
 	file->offset += done;
 	return done;
 }

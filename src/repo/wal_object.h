@@ -124,6 +124,9 @@ extern uint64 pgb_wal_file_size(PgbWalFile *file);
 /* Up to length bytes from where the last call has ended; less only at the end of the file. */
 extern size_t pgb_wal_file_read(PgbWalFile *file, void *data, size_t length);
 extern void pgb_wal_file_rewind(PgbWalFile *file);
+
+/* The same from another place; the next read begins where it did. */
+extern size_t pgb_wal_file_read_at(PgbWalFile *file, uint64 offset, void *data, size_t length);
 extern void pgb_wal_file_close(PgbWalFile *file);
 
 /*
@@ -134,5 +137,20 @@ extern PgbSink *pgb_wal_file_sink(const char *path);
 
 /* A sink that raises ERRCODE_DUPLICATE_FILE when it gets other bytes than are in the file. */
 extern PgbSink *pgb_wal_compare_sink(PgbWalFile *file, const char *what);
+
+/* ---- wal_pages.c: for wal_store.c; who looks finds the rest in wal.h ---- */
+
+/* For one file after the other.  level is that of pgb_frame_encoder_create(). */
+extern PgbWalPages *pgb_wal_pages_create(int level);
+
+/*
+ * From the beginning of a file into an object: trailer has the size of the file, and gets the frames and
+ * checksums.
+ */
+extern void pgb_wal_pages_begin(PgbWalPages *pages, PgbWalFile *file, const char *path,
+								PgbObject *object, PgbWalTrailer *trailer);
+
+/* Writes what nobody has looked at.  Returns the bytes of the object. */
+extern uint64 pgb_wal_pages_end(PgbWalPages *pages);
 
 #endif							/* PGB_WAL_OBJECT_H */

@@ -12,7 +12,6 @@
 
 #include <unistd.h>
 
-#include "io/digest.h"
 
 /* ---- temporary names ---- */
 
@@ -69,6 +68,7 @@ prepare_folder(PgbRepository *repository, uint32 timeline)
 typedef struct Source
 {
 	PgbWalFile *file;
+	const PgbWalItem *item;
 	const PgbWalName *name;
 	const char *path;
 	PgbWalTrailer trailer;
@@ -141,58 +141,27 @@ open_source(const PgbRepository *repository, Source *source)
 
 /* ---- writing ---- */
 
-/* What compresses one after the other. */
-typedef struct Writer
-{
-	PgbFrameEncoder *encoder;
-	char	   *buffer;			/* of PGB_WAL_FRAME_BYTES */
-} Writer;
-
 static void
-write_frames(PgbObject *object, Source *source, const Writer *writer, uint64 *offset)
-{
-	PgbWalTrailer *trailer = &source->trailer;
-	uint64		left = trailer->facts.segment_size;
-	char	   *buffer = writer->buffer;
-
-	while (left > 0)
-	{
-		size_t		length = pgb_wal_file_read(source->file, buffer, Min(left, PGB_WAL_FRAME_BYTES));
-		PgbFrame	frame;
-		const char *stored;
-
-		CHECK_FOR_INTERRUPTS();
-		if (length == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("WAL file \"%s\" has become shorter", source->path)));
-		trailer->facts.raw_crc = pgb_crc32c_extend(trailer->facts.raw_crc, buffer, length);
-		stored = pgb_frame_encoder_whole(writer->encoder, buffer, length, &frame);
-
-		object->store->ops->write_at(object, *offset, stored, frame.stored_bytes);
-		*offset += frame.stored_bytes;
-		pgb_frames_add(&trailer->frames, &frame);
-		trailer->crc = pgb_crc32c_combine(trailer->crc, frame.crc, frame.stored_bytes);
-		left -= length;
-	}
-}
-
-static void
-write_object(PgbObject *object, Source *source, const Writer *writer)
+write_object(PgbObject *object, Source *source, PgbWalPages *pages)
 {
 	StringInfoData trailer;
-	uint64		offset = 0;
+	const PgbWalItem *item = source->item;
+	uint64		length;
 
-	write_frames(object, source, writer, &offset);
+	pgb_wal_pages_begin(pages, source->file, source->path, object, &source->trailer);
+	if (item->look != NULL)
+		item->look(item->arg, pages, &source->trailer.facts);
+	length = pgb_wal_pages_end(pages);
+
 	initStringInfo(&trailer);
 	pgb_wal_trailer_append(&trailer, source->name, &source->trailer);
-	object->store->ops->write_at(object, offset, trailer.data, trailer.len);
-	source->trailer.facts.stored_bytes = offset + trailer.len;
+	object->store->ops->write_at(object, length, trailer.data, trailer.len);
+	source->trailer.facts.stored_bytes = length + trailer.len;
 	pfree(trailer.data);
 }
 
 static void
-write_temporary(PgbRepository *repository, Source *source, const Writer *writer)
+write_temporary(PgbRepository *repository, Source *source, PgbWalPages *pages)
 {
 	PgbStore   *store = repository->store;
 	char	   *temporary = temporary_name(repository, source->name);
@@ -200,7 +169,7 @@ write_temporary(PgbRepository *repository, Source *source, const Writer *writer)
 	source->lock = store->ops->lock(store, temporary, true);
 	source->temporary = temporary;
 	source->object = store->ops->attach(store, temporary);
-	write_object(source->object, source, writer);
+	write_object(source->object, source, pages);
 }
 
 /* Gives those that were written their names, unless there is an object of that name by now. */
@@ -260,7 +229,7 @@ compare(PgbRepository *repository, Source *source, const char *object_name)
 
 /* Checks one, and writes it, unless it is there. */
 static void
-begin_source(PgbRepository *repository, Source *source, const Writer *writer)
+begin_source(PgbRepository *repository, Source *source, PgbWalPages *pages)
 {
 	char	   *there;
 
@@ -270,7 +239,7 @@ begin_source(PgbRepository *repository, Source *source, const Writer *writer)
 	if (there != NULL)
 		compare(repository, source, there);
 	else
-		write_temporary(repository, source, writer);
+		write_temporary(repository, source, pages);
 }
 
 static void
@@ -287,18 +256,17 @@ pgb_wal_store_all(PgbRepository *repository, PgbWalItem *items, int count, int l
 {
 	PgbStore   *store = repository->store;
 	Source	   *sources = palloc0(count * sizeof(Source));
-	Writer		writer;
+	PgbWalPages *pages = pgb_wal_pages_create(level);
 
-	writer.encoder = pgb_frame_encoder_create(level);
-	writer.buffer = palloc(PGB_WAL_FRAME_BYTES);
 	PG_TRY();
 	{
 		for (int i = 0; i < count; i++)
 		{
+			sources[i].item = &items[i];
 			sources[i].name = items[i].name;
 			sources[i].path = items[i].path;
 			sources[i].trailer.facts = items[i].facts;
-			begin_source(repository, &sources[i], &writer);
+			begin_source(repository, &sources[i], pages);
 		}
 		publish(repository, sources, count);
 	}

@@ -149,14 +149,17 @@ static inline char *
 tap_read_file(const char *path, size_t *length)
 {
 	FILE	   *file = fopen(path, "rb");
-	char	   *data = palloc(1024 * 1024);
+	char	   *data;
+	long		size;
 
-	if (file == NULL)
+	if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0)
 	{
 		perror(path);
 		exit(1);
 	}
-	*length = fread(data, 1, 1024 * 1024, file);
+	rewind(file);
+	data = palloc(size + 1);
+	*length = fread(data, 1, size, file);
 	fclose(file);
 	return data;
 }

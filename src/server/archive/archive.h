@@ -63,11 +63,12 @@ extern int	pgb_archive_store(const char *location, const PgbWalName *names, int 
 /* ---- scan.c ---- */
 
 /*
- * Fills in what the records tell.  Raises nothing: a segment that cannot be understood counts as
- * not scanned.  The repository is where to find the segment before, if pg_wal has it no more.
+ * Fills in what the records tell, of a segment that is being stored.  Raises only what goes wrong with that: a segment
+ * that cannot be understood counts as not scanned.  The repository is where to find the segment before, if
+ * pg_wal has it no more.
  */
 extern void pgb_archive_scan(PgbRepository *repository, const PgbWalName *name,
-							 PgbWalFacts *facts);
+							 PgbWalPages *pages, PgbWalFacts *facts);
 
 /* ---- ready.c ---- */
 

@@ -22,14 +22,14 @@
 #include "server/archive/archive.h"
 #include "storage/fd.h"
 
-/* So much of a file is read at once. */
+/* So much of the segment before is read at once. */
 #define READ_SIZE		(256 * 1024)
 
 /* What pg_resetwal, or a clock, may have done to a time; the archive keeps four digits of a year. */
 #define FIRST_TIME		((TimestampTz) -USECS_PER_DAY * 36524)	/* 1900 */
 #define LAST_TIME		((TimestampTz) USECS_PER_DAY * 2921900)	/* 9999 */
 
-/* A segment that is open. */
+/* The segment before, if it is open. */
 typedef struct Segment
 {
 	PgbResource resource;
@@ -47,8 +47,8 @@ typedef struct Scan
 	PgbWalFacts *facts;
 	XLogRecPtr	begin;			/* of the segment */
 	XLogRecPtr	end;
-	Segment		segment;
-	Segment		before;			/* the one before, from which a record may come */
+	PgbWalPages *pages;			/* of the segment */
+	Segment		before;			/* from which a record may come */
 	bool		at_end;			/* the reader has asked for what comes after the segment */
 	int			allocated;		/* restore points */
 } Scan;
@@ -73,9 +73,9 @@ open_segment(Segment *segment, uint64 number, const char *path)
 	return segment->fd >= 0;
 }
 
-/* One page; NULL if it is not there. */
+/* One page of the segment before; NULL if it is not there. */
 static const char *
-get_page(Segment *segment, off_t offset)
+get_page_before(Segment *segment, off_t offset)
 {
 	if (offset < segment->buffered || offset + XLOG_BLCKSZ > segment->buffered + (off_t) segment->length)
 	{
@@ -133,17 +133,17 @@ static int
 read_page(XLogReaderState *reader, XLogRecPtr page, int needed, XLogRecPtr record, char *data)
 {
 	Scan	   *scan = reader->private_data;
-	Segment    *segment = page >= scan->begin ? &scan->segment : &scan->before;
-	const char *found;
+	const char *found = NULL;
 
 	if (page >= scan->end)
 	{
 		scan->at_end = true;
 		return -1;
 	}
-	if (segment->fd < 0 || page / wal_segment_size != segment->number)
-		return -1;
-	found = get_page(segment, page % wal_segment_size);
+	if (page >= scan->begin)
+		found = pgb_wal_page(scan->pages, page - scan->begin);
+	else if (scan->before.fd >= 0 && page / wal_segment_size == scan->before.number)
+		found = get_page_before(&scan->before, page % wal_segment_size);
 	if (found == NULL)
 		return -1;
 	memcpy(data, found, XLOG_BLCKSZ);
@@ -260,7 +260,7 @@ is_within_record(const XLogPageHeaderData *page)
 static XLogRecPtr
 find_beginning(Scan *scan)
 {
-	const char *data = get_page(&scan->segment, 0);
+	const char *data = pgb_wal_page(scan->pages, 0);
 	XLogPageHeaderData page;
 
 	if (data == NULL)
@@ -275,7 +275,7 @@ find_beginning(Scan *scan)
 
 	for (off_t offset = wal_segment_size - XLOG_BLCKSZ; offset >= 0; offset -= XLOG_BLCKSZ)
 	{
-		data = get_page(&scan->before, offset);
+		data = get_page_before(&scan->before, offset);
 		if (data == NULL)
 			break;
 		memcpy(&page, data, sizeof(page));
@@ -317,27 +317,25 @@ scan_records(Scan *scan)
 static void
 scan_segment(Scan *scan)
 {
-	char		path[MAXPGPATH];
-
-	scan->segment.fd = scan->before.fd = -1;
-	pgb_resource_keep(&scan->segment.resource, release_segment, &scan->segment);
+	scan->before.fd = -1;
 	pgb_resource_keep(&scan->before.resource, release_segment, &scan->before);
 	scan->begin = scan->name->number * wal_segment_size;
 	scan->end = scan->begin + wal_segment_size;
-
-	snprintf(path, sizeof(path), XLOGDIR "/%s", scan->name->text);
-	if (open_segment(&scan->segment, scan->name->number, path))
-		scan->facts->scanned = scan_records(scan);
+	scan->facts->scanned = scan_records(scan);
 }
 
 void
-pgb_archive_scan(PgbRepository *repository, const PgbWalName *name, PgbWalFacts *facts)
+pgb_archive_scan(PgbRepository *repository, const PgbWalName *name, PgbWalPages *pages,
+				 PgbWalFacts *facts)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "pgbackup WAL scan", ALLOCSET_DEFAULT_SIZES);
 	PgbRestorePoint *points = NULL;
 
-	memset(facts, 0, sizeof(PgbWalFacts));
+	facts->scanned = false;
+	facts->first_commit = facts->last_commit = 0;
+	facts->points = NULL;
+	facts->npoints = 0;
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
@@ -346,11 +344,14 @@ pgb_archive_scan(PgbRepository *repository, const PgbWalName *name, PgbWalFacts 
 		scan->repository = repository;
 		scan->name = name;
 		scan->facts = facts;
+		scan->pages = pages;
 		scan_segment(scan);
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(caller);
+		if (pgb_wal_pages_failed(pages))
+			PG_RE_THROW();
 		FlushErrorState();
 		facts->scanned = false;
 	}

@@ -52,6 +52,12 @@ open_at(const char *location)
 }
 
 static void
+look(void *name, PgbWalPages *pages, PgbWalFacts *facts)
+{
+	pgb_archive_scan(open_repository, name, pages, facts);
+}
+
+static void
 store_once(const char *location, const PgbWalName *names, int count)
 {
 	PgbWalItem *items = palloc0(count * sizeof(PgbWalItem));
@@ -63,7 +69,10 @@ store_once(const char *location, const PgbWalName *names, int count)
 		items[i].name = &names[i];
 		items[i].path = psprintf(XLOGDIR "/%s", names[i].text);
 		if (names[i].kind == PGB_WAL_SEGMENT || names[i].kind == PGB_WAL_PARTIAL)
-			pgb_archive_scan(open_repository, &names[i], &items[i].facts);
+		{
+			items[i].look = look;
+			items[i].arg = unconstify(PgbWalName *, &names[i]);
+		}
 	}
 	pgb_wal_store_all(open_repository, items, count, pgb_guc_compression_level);
 	pgb_place_remember(PGB_PLACE_WAL, location);

@@ -243,6 +243,90 @@ test_batch(void)
 	ok(no_temporaries(), "nothing temporary is left");
 }
 
+/* ---- looked at on the way ---- */
+
+/* Of several frames. */
+#define LARGE	(4 * 1024 * 1024)
+
+typedef struct Look
+{
+	const char *path;
+	const char *data;
+	uint64		until;			/* no page from there on is asked for */
+	bool		cuts;			/* the file is cut after the first page */
+	int			pages;			/* that were right */
+	bool		failed;
+} Look;
+
+static void
+look(void *arg, PgbWalPages *pages, PgbWalFacts *facts)
+{
+	Look	   *self = arg;
+
+	PG_TRY();
+	{
+		for (uint64 offset = 0; offset < self->until; offset += XLOG_BLCKSZ)
+		{
+			/* a page that was passed, now and then */
+			uint64		wanted = offset % (40 * XLOG_BLCKSZ) == 0 ? offset / 2 / XLOG_BLCKSZ * XLOG_BLCKSZ : offset;
+			const char *page = pgb_wal_page(pages, wanted);
+
+			self->pages += page != NULL && memcmp(page, self->data + wanted, XLOG_BLCKSZ) == 0;
+			if (self->cuts && truncate(self->path, XLOG_BLCKSZ) != 0)
+				abort();
+		}
+		if (self->until == LARGE && pgb_wal_page(pages, LARGE) != NULL)
+			self->pages = 0;
+		facts->last_commit = 42;
+		facts->scanned = true;
+	}
+	PG_CATCH();
+	{
+		self->failed = pgb_wal_pages_failed(pages);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+static void
+test_look(void)
+{
+	char	   *data = palloc(LARGE);
+	char	   *copy = psprintf("%s/looked", directory);
+	PgbWalName	name;
+	PgbWalItem	item = {.name = &name, .look = look};
+	Look		self = {.data = data};
+	uint64		ends[] = {0, XLOG_BLCKSZ, 1024 * 1024 + XLOG_BLCKSZ, LARGE};
+
+	for (int i = 0; i < LARGE; i++)
+		data[i] = i % 4 == 0 ? (char) tap_random() : (char) (i >> 12);
+	item.arg = &self;
+	for (int i = 0; i < lengthof(ends); i++)
+	{
+		pgb_wal_segment_name(&name, 1, 70 + i, LARGE);
+		set_header(data, CLUSTER, 1, 70 + i, LARGE);
+		((XLogLongPageHeaderData *) data)->std.xlp_pageaddr = (uint64) (70 + i) * LARGE;
+		self.path = item.path = write_source(name.text, data, LARGE);
+		self.until = ends[i];
+		self.pages = 0;
+		pgb_wal_store_all(repository, &item, 1, 1);
+		is_uint(self.pages, ends[i] / XLOG_BLCKSZ, "who looks sees the pages");
+		ok(pgb_wal_fetch(repository, &name, copy) && same_as(copy, data, LARGE),
+		   psprintf("all is stored when %llu bytes were looked at", (unsigned long long) ends[i]));
+		is_uint(pgb_wal_facts(repository, &name)->last_commit, 42, "with what was found");
+	}
+
+	pgb_wal_segment_name(&name, 1, 80, LARGE);
+	set_header(data, CLUSTER, 1, 80, LARGE);
+	((XLogLongPageHeaderData *) data)->std.xlp_pageaddr = (uint64) 80 * LARGE;
+	self.path = item.path = write_source(name.text, data, LARGE);
+	self.cuts = true;
+	raises(ERRCODE_DATA_CORRUPTED, "a file that becomes shorter while somebody looks",
+		   pgb_wal_store_all(repository, &item, 1, 1));
+	ok(self.failed, "and who looks can tell that it is not his error");
+	ok(!pgb_wal_exists(repository, &name) && no_temporaries(), "nothing is left");
+}
+
 static void
 test_refusals(void)
 {
@@ -548,6 +632,7 @@ main(void)
 	test_names();
 	test_store();
 	test_batch();
+	test_look();
 	test_refusals();
 	test_damage();
 	test_text();
