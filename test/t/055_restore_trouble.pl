@@ -104,6 +104,7 @@ foreach (
 	[ [ '--target-dir', "$places/x", '--target-action', 'promote' ], qr/--target-action needs a target/ ],
 	[ [ '--target-dir', "$places/x", '--target-immediate', '--target-exclusive' ], qr/--target-exclusive needs/ ],
 	[ [ '--target-dir', "$places/x", '--tablespace-mapping', 'a=b' ], qr/is not a mapping/ ],
+	[ [ '--target-dir', "$places/x", '--tablespace-mapping', '/a=/b=/c' ], qr/more than one equals sign/ ],
 	[ [ '--target-dir', "$places/x", '--jobs', '0' ], qr/--jobs must be a number/ ],
 	[ [ '--target-dir', "$places/x", '--contents' ], qr/restore has no option --contents/ ])
 {
@@ -130,6 +131,8 @@ refuses('an unknown backup', qr/backup "20200101-000000F" does not exist/, '--ba
 ($status, $out, $err) = restore($node, fresh(), '--tablespace-mapping', '/nowhere=/elsewhere');
 is($status, 1, 'a mapping of no tablespace is refused');
 like($err, qr/has no tablespace at "\/nowhere".*Its tablespaces are at "\Q$places\E\/old"/s, 'and those that there are are named');
+($status, $out, $err) = restore($node, fresh(), '--tablespace-mapping', '/no\\=where=/else\\=where');
+like($err, qr/has no tablespace at "\/no=where"/, 'an equals sign in a path is written as for pg_basebackup');
 
 ($status, $out, $err) = restore($node, fresh());
 is($status, 1, 'the directory of a tablespace that is in use is refused');
