@@ -13,8 +13,12 @@
 char *
 cli_absolute_path(const char *path)
 {
-	char	   *absolute = make_absolute_path(path);
+	char	   *absolute;
 
+	/* as of a variable of the shell that is not set: it must not mean the current directory */
+	if (path[0] == '\0')
+		cli_usage_error("the name of a directory must not be empty");
+	absolute = make_absolute_path(path);
 	if (absolute == NULL)		/* it has said why */
 		exit(1);
 	return absolute;

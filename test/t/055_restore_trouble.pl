@@ -12,6 +12,7 @@
 use strict;
 use warnings;
 
+use File::Basename;
 use File::Copy;
 use File::Path qw(remove_tree);
 use JSON::PP;
@@ -97,6 +98,7 @@ sub cannot_start
 
 foreach (
 	[ [], qr/no directory given/ ],
+	[ [ '--target-dir', '', '--delta' ], qr/must not be empty/ ],
 	[ [ '--target-dir', "$places/x", '--target-time', 'yesterday' ], qr/"yesterday" is not a time/ ],
 	[ [ '--target-dir', "$places/x", '--target-time', '2026-02-30' ], qr/"2026-02-30" is not a time/ ],
 	[ [ '--target-dir', "$places/x", '--target-lsn', '12' ], qr/"12" is not an LSN/ ],
@@ -278,7 +280,22 @@ with_damage($segment, sub { copy($not_needed, $_[0]) or die },
 
 ($status, $out, $err) = program('verify', '--all', '--contents', '--repository', repository($node));
 is($status, 0, 'all is as it was') or diag($out . $err);
-is(scalar(() = $out =~ /: ok$/mg), 2, 'both backups are fine');
+is(scalar(() = $out =~ /: ok$/mg), 3, 'both backups are fine, and so is the WAL archive');
+
+# WAL that no backup needs for itself, but who recovers to a moment.
+my ($between) = glob($segment =~ s/[^\/]*$//r . $node->safe_psql('postgres', 'SELECT last_archived FROM pgbackup_archive') . '.zst');
+with_damage($between, sub { flip_bit($_[0], int((-s $_[0]) / 2)) },
+	sub {
+		my $name = basename($between, '.zst');
+
+		($status, $out, $err) = program('verify', '--all', '--repository', repository($node));
+		is($status, 1, 'damaged WAL between backups is found with all of them');
+		like($out, qr/^WAL archive: $name: .*is damaged/m, 'and named');
+		like($node->safe_psql('postgres', "SELECT string_agg(concat_ws('|', object, status), ' ') FROM pgbackup_verify('all', 'contents') WHERE status <> 'ok'"),
+			qr/^WAL archive\/$name\|damaged WAL archive\|damaged$/, 'by SQL, too');
+		($status, $out, $err) = program('verify', '--repository', repository($node));
+		is($status, 0, 'the latest backup is fine without it');
+	});
 
 # ---- a logical backup is verified, too ----
 
