@@ -45,8 +45,19 @@ cli_program_path(void)
 	return path;
 }
 
+#define DEFAULT_SUFFIX	"-pgbackup"
+
 char *
 cli_beside_data_directory(const char *data_directory)
 {
-	return psprintf("%s-pgbackup", cli_absolute_path(data_directory));
+	return psprintf("%s" DEFAULT_SUFFIX, cli_absolute_path(data_directory));
+}
+
+bool
+cli_is_beside_data_directory(const char *repository)
+{
+	size_t		length = strlen(repository);
+
+	return length > strlen(DEFAULT_SUFFIX) &&
+		strcmp(repository + length - strlen(DEFAULT_SUFFIX), DEFAULT_SUFFIX) == 0;
 }
