@@ -73,6 +73,10 @@ extern void cli_wal_get_guard(int argc, char **argv);
 
 /* The absolute path of a directory's repository, as the server's default is. */
 extern char *cli_beside_data_directory(const char *data_directory);
+
+/* Could it be that of some data directory? */
+extern bool cli_is_beside_data_directory(const char *repository);
+
 extern char *cli_absolute_path(const char *path);
 
 /* The path of this program itself; argv0 is what main() got. */

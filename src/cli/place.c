@@ -13,8 +13,12 @@
 char *
 cli_absolute_path(const char *path)
 {
-	char	   *absolute = make_absolute_path(path);
+	char	   *absolute;
 
+	/* as of a variable of the shell that is not set: it must not mean the current directory */
+	if (path[0] == '\0')
+		cli_usage_error("the name of a directory must not be empty");
+	absolute = make_absolute_path(path);
 	if (absolute == NULL)		/* it has said why */
 		exit(1);
 	return absolute;
@@ -41,8 +45,19 @@ cli_program_path(void)
 	return path;
 }
 
+#define DEFAULT_SUFFIX	"-pgbackup"
+
 char *
 cli_beside_data_directory(const char *data_directory)
 {
-	return psprintf("%s-pgbackup", cli_absolute_path(data_directory));
+	return psprintf("%s" DEFAULT_SUFFIX, cli_absolute_path(data_directory));
+}
+
+bool
+cli_is_beside_data_directory(const char *repository)
+{
+	size_t		length = strlen(repository);
+
+	return length > strlen(DEFAULT_SUFFIX) &&
+		strcmp(repository + length - strlen(DEFAULT_SUFFIX), DEFAULT_SUFFIX) == 0;
 }

@@ -86,13 +86,36 @@ parse_action(const char *text)
 	return text;
 }
 
+/*
+ * The path at *text up to an equals sign, or to the end: there *text is left.  In a path an
+ * equals sign is written with a backslash before it, as for pg_basebackup.
+ */
+static char *
+take_path(const char **text)
+{
+	StringInfoData path;
+
+	initStringInfo(&path);
+	for (; **text != '\0' && **text != '='; (*text)++)
+	{
+		if ((*text)[0] == '\\' && (*text)[1] == '=')
+			(*text)++;
+		appendStringInfoChar(&path, **text);
+	}
+	return path.data;
+}
+
 static void
 add_mapping(const char *text)
 {
-	const char *equals = strchr(text, '=');
+	const char *rest = text;
+	char	   *old_path = take_path(&rest);
+	char	   *new_path = *rest == '=' ? (rest++, take_path(&rest)) : NULL;
 	RestoreMapping *mapping;
 
-	if (equals == NULL || text[0] != '/' || equals[1] != '/')
+	if (*rest == '=')
+		cli_usage_error("\"%s\" has more than one equals sign: within a path write \"\\=\"", text);
+	if (new_path == NULL || old_path[0] != '/' || new_path[0] != '/')
 		cli_usage_error("\"%s\" is not a mapping of two absolute paths, OLD=NEW", text);
 	if (given.mappings == NULL)
 		given.mappings = palloc(sizeof(RestoreMapping));
@@ -100,8 +123,8 @@ add_mapping(const char *text)
 		given.mappings = repalloc(given.mappings,
 								  (given.nmappings + 1) * sizeof(RestoreMapping));
 	mapping = &given.mappings[given.nmappings++];
-	mapping->old_path = pnstrdup(text, equals - text);
-	mapping->new_path = cli_absolute_path(equals + 1);
+	mapping->old_path = old_path;
+	mapping->new_path = cli_absolute_path(new_path);
 	mapping->used = false;
 	canonicalize_path(unconstify(char *, mapping->old_path));
 }

@@ -136,6 +136,20 @@ append_target(StringInfo out, const Restore *restore)
 					  restore->options.action != NULL ? restore->options.action : "pause");
 }
 
+/*
+ * The default of the setting goes by the data directory: in another one the server would begin a
+ * repository of its own, and its timeline would be missing in this one.
+ */
+static void
+append_repository(StringInfo out, const Restore *restore)
+{
+	const char *location = restore->repository->store->location;
+
+	if (cli_is_beside_data_directory(location) &&
+		strcmp(location, cli_beside_data_directory(restore->options.directory)) != 0)
+		pgb_append_setting(out, "pgbackup.repository", location);
+}
+
 static mode_t
 file_mode(const Restore *restore)
 {
@@ -160,6 +174,7 @@ restore_write_settings(const Restore *restore)
 	pgb_append_setting(&text, "restore_command", wal_get_command(restore, "%f \"%p\""));
 	pgb_append_setting(&text, "recovery_end_command", wal_get_command(restore, "--clean"));
 	append_target(&text, restore);
+	append_repository(&text, restore);
 
 	pgb_target_write(path, file_mode(restore), text.data, text.len, true);
 	pgb_target_write(signal_path, file_mode(restore), "", 0, true);

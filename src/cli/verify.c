@@ -27,7 +27,7 @@ typedef struct Problem
 typedef struct Result
 {
 	uint64		cluster;
-	const char *id;
+	const char *id;				/* NULL: it is about the WAL archive */
 	PgbVerify	verify;
 	Problem    *first;
 	Problem   **end;			/* where the next one is put */
@@ -47,16 +47,23 @@ add_problem(void *arg, const char *object, const char *detail, bool missing)
 }
 
 static Result *
-verify_entry(PgbRepository *repository, const PgbCatalogEntry *entry)
+make_result(const PgbRepository *repository, const char *id)
 {
 	Result	   *result = palloc0(sizeof(Result));
 
 	result->cluster = repository->system_identifier;
-	result->id = entry->id;
+	result->id = id;
 	result->end = &result->first;
 	result->verify.contents = contents;
 	result->verify.problem = add_problem;
 	result->verify.arg = result;
+	return result;
+}
+
+static Result *
+verify_entry(PgbRepository *repository, const PgbCatalogEntry *entry)
+{
+	Result	   *result = make_result(repository, entry->id);
 
 	if (entry->manifest != NULL)
 		pgb_verify_backup(repository, entry->manifest, &result->verify);
@@ -68,15 +75,26 @@ verify_entry(PgbRepository *repository, const PgbCatalogEntry *entry)
 	return result;
 }
 
+static Result *
+verify_archive(PgbRepository *repository)
+{
+	Result	   *result = make_result(repository, NULL);
+
+	pgb_verify_archive(repository, &result->verify);
+	return result;
+}
+
 /* ---- for people ---- */
 
 static void
 print_result(const Result *result)
 {
+	const char *name = result->id != NULL ? result->id : PGB_VERIFY_ARCHIVE;
+
 	for (const Problem *problem = result->first; problem != NULL; problem = problem->next)
-		printf("%s: %s: %s\n", result->id, cli_printable(problem->object),
+		printf("%s: %s: %s\n", name, cli_printable(problem->object),
 			   cli_printable(problem->detail));
-	printf("%s: " UINT64_FORMAT " objects, %s: ", result->id, result->verify.objects,
+	printf("%s: " UINT64_FORMAT " objects, %s: ", name, result->verify.objects,
 		   cli_size(result->verify.bytes));
 	if (result->first == NULL)
 		printf("ok\n");
@@ -93,7 +111,8 @@ describe_result(PgbJsonWriter *w, const Result *result)
 {
 	pgb_json_object(w, NULL);
 	pgb_json_string(w, "system_identifier", psprintf(UINT64_FORMAT, result->cluster));
-	pgb_json_string(w, "id", result->id);
+	if (result->id != NULL)
+		pgb_json_string(w, "id", result->id);
 	pgb_json_string(w, "status", result->first == NULL ? "ok" : CLI_DAMAGED);
 	pgb_json_uint64(w, "objects", result->verify.objects);
 	pgb_json_uint64(w, "stored_bytes", result->verify.bytes);
@@ -110,34 +129,61 @@ describe_result(PgbJsonWriter *w, const Result *result)
 }
 
 static void
+describe_results(PgbJsonWriter *w, const char *name, const Result *results, bool of_archives)
+{
+	pgb_json_array(w, name);
+	for (; results != NULL; results = results->next)
+	{
+		if ((results->id == NULL) == of_archives)
+			describe_result(w, results);
+	}
+	pgb_json_end_array(w);
+}
+
+static void
 print_json(const CliOptions *options, const Result *results)
 {
 	PgbJsonWriter *w = cli_json_begin(options);
 
 	pgb_json_bool(w, "contents", contents);
-	pgb_json_array(w, "backups");
-	for (; results != NULL; results = results->next)
-		describe_result(w, results);
-	pgb_json_end_array(w);
+	describe_results(w, "backups", results, false);
+	if (all)
+		describe_results(w, "archives", results, true);
 	cli_json_end(w);
 }
 
 /* ---- the command ---- */
 
-/* wanted is an id, or "latest" of each cluster; NULL: all of them. */
+typedef struct Results
+{
+	Result	   *first;
+	Result	  **end;			/* where the next one is put */
+} Results;
+
+static void
+add_result(Results *results, Result *result, const CliOptions *options)
+{
+	*results->end = result;
+	results->end = &result->next;
+	if (!options->json)
+		print_result(result);
+}
+
+/* wanted is an id, or "latest" of each cluster; NULL: all of them, and the WAL archive. */
 static Result *
 verify_wanted(const CliOptions *options, const char *wanted)
 {
-	Result	   *first = NULL;
-	Result	  **end = &first;
+	Results		results = {NULL, &results.first};
 
 	for (CliCluster *cluster = cli_clusters(options); cluster->repository != NULL; cluster++)
 	{
+		Result	   *archive;
 		const PgbCatalogEntry *only = wanted == NULL ? NULL : cli_find_backup(cluster, wanted);
 
 		for (int i = 0; i < cluster->count; i++)
 		{
 			struct PgbLock *lock;
+			Result	   *result;
 
 			if (wanted != NULL && only != &cluster->entries[i])
 				continue;
@@ -145,14 +191,17 @@ verify_wanted(const CliOptions *options, const char *wanted)
 			lock = pgb_catalog_hold(cluster->repository, cluster->entries[i].id);
 			if (lock == NULL)
 				continue;
-			*end = verify_entry(cluster->repository, &cluster->entries[i]);
+			result = verify_entry(cluster->repository, &cluster->entries[i]);
 			cluster->repository->store->ops->unlock(lock);
-			if (!options->json)
-				print_result(*end);
-			end = &(*end)->next;
+			add_result(&results, result, options);
 		}
+		if (wanted != NULL)
+			continue;
+		archive = verify_archive(cluster->repository);
+		if (archive->verify.objects > 0)
+			add_result(&results, archive, options);
 	}
-	return first;
+	return results.first;
 }
 
 static bool
@@ -192,7 +241,7 @@ run(const CliOptions *options)
 }
 
 static const CliOption option_list[] = {
-	{"all", NULL, "every backup, not only the latest of each cluster"},
+	{"all", NULL, "every backup, not only the latest of each cluster, and all archived WAL"},
 	{"contents", NULL, "decompress everything, and check rows, files and WAL"},
 	{NULL, NULL, NULL}
 };

@@ -87,6 +87,9 @@ typedef struct PgbFrameDecoder PgbFrameDecoder;
 
 extern PgbFrameDecoder *pgb_frame_decoder_create(void);
 
+/* What errors about damage tell to do, if not PGB_HINT_DAMAGED; a literal. */
+extern void pgb_frame_decoder_set_hint(PgbFrameDecoder *decoder, const char *hint);
+
 /*
  * Begins a frame whose stored bytes are at data (they must stay there until the
  * frame is read).  Checks length and CRC against *frame, and raises
@@ -102,5 +105,11 @@ extern void pgb_frame_decoder_begin(PgbFrameDecoder *decoder,
  * long as the frame says.
  */
 extern size_t pgb_frame_decoder_read(PgbFrameDecoder *decoder, char *buffer, size_t size);
+
+/*
+ * Gives back what is not memory of a context, which otherwise stays until the context goes: in the program that is
+ * its end.
+ */
+extern void pgb_frame_decoder_end(PgbFrameDecoder *decoder);
 
 #endif							/* PGB_FRAME_H */

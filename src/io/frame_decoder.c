@@ -20,6 +20,7 @@ struct PgbFrameDecoder
 	ZSTD_DCtx  *zstd;
 	PgbFrame	frame;			/* what it must be */
 	char	   *object;
+	const char *hint;			/* of errors about damage */
 	ZSTD_inBuffer input;
 	uint64		raw_bytes;		/* content read so far */
 	bool		at_end;
@@ -34,12 +35,19 @@ release_decoder(void *arg)
 	decoder->zstd = NULL;
 }
 
+void
+pgb_frame_decoder_end(PgbFrameDecoder *decoder)
+{
+	release_decoder(decoder);
+}
+
 PgbFrameDecoder *
 pgb_frame_decoder_create(void)
 {
 	PgbFrameDecoder *decoder = palloc0(sizeof(PgbFrameDecoder));
 
 	decoder->at_end = true;
+	decoder->hint = PGB_HINT_DAMAGED;
 	pgb_resource_keep(&decoder->resource, release_decoder, decoder);
 	decoder->zstd = ZSTD_createDCtx();
 	if (decoder->zstd == NULL)
@@ -60,7 +68,13 @@ damaged(const PgbFrameDecoder *decoder, const char *detail)
 			 errmsg("could not read the frame at byte %llu of \"%s\"",
 					(unsigned long long) decoder->frame.offset, decoder->object),
 			 errdetail("%s", detail),
-			 errhint(PGB_HINT_DAMAGED)));
+			 errhint("%s", decoder->hint)));
+}
+
+void
+pgb_frame_decoder_set_hint(PgbFrameDecoder *decoder, const char *hint)
+{
+	decoder->hint = hint;
 }
 
 void

@@ -67,15 +67,17 @@ extern void pgb_print_error(void);
 extern void pgb_set_progname(const char *name);
 #endif
 
-/* What can be done about damaged data, a full disk, and missing rights: the hints of such errors. */
+/* What can be done about damaged data, a full disk, and so on: the hints of such errors. */
 #ifdef FRONTEND
 #define PGB_HINT_DAMAGED		"Use another backup; pgbackup list shows them."
 #define PGB_HINT_FULL			"Free space there, or choose a directory with more of it."
 #define PGB_HINT_DENIED			"Be an operating system user who may do that: the repository belongs to the server's."
+#define PGB_HINT_NO_REPOSITORY	"Name the directory that the server has as pgbackup.repository. Is its file system mounted?"
 #else
 #define PGB_HINT_DAMAGED		"Use another backup; pgbackup_list() shows them."
 #define PGB_HINT_FULL			"Free space in the repository, or point pgbackup.repository to a larger place."
 #define PGB_HINT_DENIED			"The operating system user of the server must be able to read and write the repository."
+#define PGB_HINT_NO_REPOSITORY	"The first backup makes it."
 #endif
 
 /*

@@ -322,7 +322,7 @@ check_if_there(Check *check)
 }
 
 static void
-check_text(Check *check, const char *name)
+check_archived(Check *check, const char *name)
 {
 	if (pgb_wal_name_parse(name, 0, &check->wal_file))
 		attempt_alone(check, check->wal_file.text, check_if_there);
@@ -339,10 +339,10 @@ check_texts(Check *check)
 	for (uint32 *timeline = pgb_wal_timelines(check->repository); *timeline != 0; timeline++)
 	{
 		if (*timeline >= manifest->timeline)
-			check_text(check, psprintf("%08X.history", *timeline));
+			check_archived(check, psprintf("%08X.history", *timeline));
 	}
 	pgb_wal_segment_name(&start, manifest->timeline, manifest->start_lsn / size, size);
-	check_text(check, psprintf("%s.%08X.backup", start.text, (uint32) (manifest->start_lsn % size)));
+	check_archived(check, psprintf("%s.%08X.backup", start.text, (uint32) (manifest->start_lsn % size)));
 }
 
 static void
@@ -359,6 +359,39 @@ check_wal(Check *check)
 		attempt_alone(check, check->wal_file.text, check_segment);
 	}
 	check_texts(check);
+}
+
+/* ---- the whole archive ---- */
+
+static void
+check_timeline(Check *check, uint32 timeline)
+{
+	PgbStore   *store = check->repository->store;
+	char	   *folder = pgb_wal_timeline_folder(check->repository->system_identifier, timeline);
+
+	for (char **objects = store->ops->list(store, folder); *objects != NULL; objects++)
+	{
+		char	   *name = pstrdup(*objects);
+		size_t		length = strlen(name);
+		size_t		suffix = strlen(PGB_COMPRESSED_SUFFIX);
+		PgbStat		stat;
+
+		CHECK_FOR_INTERRUPTS();
+		if (store->ops->stat(store, psprintf("%s/%s", folder, name), &stat))
+			check->verify->bytes += stat.size;
+		if (length > suffix && strcmp(name + length - suffix, PGB_COMPRESSED_SUFFIX) == 0)
+			name[length - suffix] = '\0';
+		check_archived(check, name);
+	}
+}
+
+void
+pgb_verify_archive(PgbRepository *repository, PgbVerify *verify)
+{
+	Check		check = {repository, NULL, verify};
+
+	for (uint32 *timeline = pgb_wal_timelines(repository); *timeline != 0; timeline++)
+		check_timeline(&check, *timeline);
 }
 
 /* ---- a backup ---- */

@@ -12,6 +12,9 @@
 
 #include "repo/repository.h"
 
+/* What is verified beside backups is called so where the id of a backup stands else. */
+#define PGB_VERIFY_ARCHIVE	"WAL archive"
+
 typedef struct PgbVerify
 {
 	/*
@@ -44,5 +47,11 @@ typedef struct PgbVerify
  */
 extern void pgb_verify_backup(PgbRepository *repository, const PgbManifest *manifest,
 							  PgbVerify *verify);
+
+/*
+ * The same for all that is in the WAL archive, whichever backup needs it.  What is not there is no
+ * problem here: gaps are told by pgb_windows() and by the checks.
+ */
+extern void pgb_verify_archive(PgbRepository *repository, PgbVerify *verify);
 
 #endif							/* PGB_VERIFY_H */

@@ -177,6 +177,7 @@ pgb_wal_object_read(PgbRepository *repository, PgbWalObject *object,
 	}
 	frames = &object->trailer->frames;
 	decoder = pgb_frame_decoder_create();
+	pgb_frame_decoder_set_hint(decoder, PGB_HINT_DAMAGED_WAL);
 	buffer = palloc(READ_SIZE);
 	for (uint32 i = 0; i < frames->count; i++)
 	{
@@ -199,6 +200,7 @@ pgb_wal_object_read(PgbRepository *repository, PgbWalObject *object,
 	if (crc != object->trailer->facts.raw_crc)
 		pgb_wal_damaged(object->what, "The CRC-32C of its content is wrong.");
 	pgb_sink_finish(sink);
+	pgb_frame_decoder_end(decoder);
 	pfree(buffer);
 }
 

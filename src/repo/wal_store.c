@@ -100,7 +100,7 @@ check_segment(const PgbRepository *repository, Source *source)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("WAL file \"%s\" is of another cluster", source->path),
 				 errdetail("%s", error),
-				 errhint("Find out how it came there; it is not archived.")));
+				 errhint("It is not archived. Find out how it came there, and move it away.")));
 	if (error != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -518,7 +518,7 @@ check_place(const char *location)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("repository \"%s\" does not exist", location),
-				 errhint("The first backup makes it.")));
+				 errhint(PGB_HINT_NO_REPOSITORY)));
 	}
 	if (!S_ISDIR(st.st_mode))
 		ereport(ERROR,

@@ -139,6 +139,22 @@ command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup accepts it');
 my $settings = read_file("$directory/postgresql.auto.conf");
 is(scalar(() = $settings =~ /^restore_command/mgi), 1, 'recovery settings do not pile up');
 
+# A default that goes by the data directory would begin another repository.
+unlike($settings, qr/^pgbackup\.repository/m, 'a repository that the configuration names is not named again');
+symlink repository($node), "$places/made-pgbackup" or die;
+foreach (
+	[ 'elsewhere', qr/^pgbackup\.repository = '\Q$places\E\/made-pgbackup'$/m ],
+	[ 'made', qr/^(?!.*^pgbackup\.repository)/ms ])
+{
+	my ($where, $pattern) = @$_;
+
+	($status, $out, $err) = program('restore', '--repository', "$places/made-pgbackup", '--target-dir', "$places/$where",
+		mapping("$where-fast"));
+	is($status, 0, "a repository beside a data directory is restored from, to $where") or diag($err);
+	like(read_file("$places/$where/postgresql.auto.conf"), $pattern,
+		'the server archives there, wherever its data directory is');
+}
+
 # Of every kind of difference one.
 flip_bit("$directory/$long", 12345);
 truncate_file("$directory/$elsewhere", -8192);

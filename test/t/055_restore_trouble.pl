@@ -12,6 +12,7 @@
 use strict;
 use warnings;
 
+use File::Basename;
 use File::Copy;
 use File::Path qw(remove_tree);
 use JSON::PP;
@@ -97,6 +98,7 @@ sub cannot_start
 
 foreach (
 	[ [], qr/no directory given/ ],
+	[ [ '--target-dir', '', '--delta' ], qr/must not be empty/ ],
 	[ [ '--target-dir', "$places/x", '--target-time', 'yesterday' ], qr/"yesterday" is not a time/ ],
 	[ [ '--target-dir', "$places/x", '--target-time', '2026-02-30' ], qr/"2026-02-30" is not a time/ ],
 	[ [ '--target-dir', "$places/x", '--target-lsn', '12' ], qr/"12" is not an LSN/ ],
@@ -104,6 +106,7 @@ foreach (
 	[ [ '--target-dir', "$places/x", '--target-action', 'promote' ], qr/--target-action needs a target/ ],
 	[ [ '--target-dir', "$places/x", '--target-immediate', '--target-exclusive' ], qr/--target-exclusive needs/ ],
 	[ [ '--target-dir', "$places/x", '--tablespace-mapping', 'a=b' ], qr/is not a mapping/ ],
+	[ [ '--target-dir', "$places/x", '--tablespace-mapping', '/a=/b=/c' ], qr/more than one equals sign/ ],
 	[ [ '--target-dir', "$places/x", '--jobs', '0' ], qr/--jobs must be a number/ ],
 	[ [ '--target-dir', "$places/x", '--contents' ], qr/restore has no option --contents/ ])
 {
@@ -130,6 +133,8 @@ refuses('an unknown backup', qr/backup "20200101-000000F" does not exist/, '--ba
 ($status, $out, $err) = restore($node, fresh(), '--tablespace-mapping', '/nowhere=/elsewhere');
 is($status, 1, 'a mapping of no tablespace is refused');
 like($err, qr/has no tablespace at "\/nowhere".*Its tablespaces are at "\Q$places\E\/old"/s, 'and those that there are are named');
+($status, $out, $err) = restore($node, fresh(), '--tablespace-mapping', '/no\\=where=/else\\=where');
+like($err, qr/has no tablespace at "\/no=where"/, 'an equals sign in a path is written as for pg_basebackup');
 
 ($status, $out, $err) = restore($node, fresh());
 is($status, 1, 'the directory of a tablespace that is in use is refused');
@@ -275,7 +280,22 @@ with_damage($segment, sub { copy($not_needed, $_[0]) or die },
 
 ($status, $out, $err) = program('verify', '--all', '--contents', '--repository', repository($node));
 is($status, 0, 'all is as it was') or diag($out . $err);
-is(scalar(() = $out =~ /: ok$/mg), 2, 'both backups are fine');
+is(scalar(() = $out =~ /: ok$/mg), 3, 'both backups are fine, and so is the WAL archive');
+
+# WAL that no backup needs for itself, but who recovers to a moment.
+my ($between) = glob($segment =~ s/[^\/]*$//r . $node->safe_psql('postgres', 'SELECT last_archived FROM pgbackup_archive') . '.zst');
+with_damage($between, sub { flip_bit($_[0], int((-s $_[0]) / 2)) },
+	sub {
+		my $name = basename($between, '.zst');
+
+		($status, $out, $err) = program('verify', '--all', '--repository', repository($node));
+		is($status, 1, 'damaged WAL between backups is found with all of them');
+		like($out, qr/^WAL archive: $name: .*is damaged/m, 'and named');
+		like($node->safe_psql('postgres', "SELECT string_agg(concat_ws('|', object, status), ' ') FROM pgbackup_verify('all', 'contents') WHERE status <> 'ok'"),
+			qr/^WAL archive\/$name\|damaged WAL archive\|damaged$/, 'by SQL, too');
+		($status, $out, $err) = program('verify', '--repository', repository($node));
+		is($status, 0, 'the latest backup is fine without it');
+	});
 
 # ---- a logical backup is verified, too ----
 

@@ -89,15 +89,16 @@ select_backups(const PgbVerification *v)
 typedef struct Stored
 {
 	PgbVerification *verification;
+	const char *name;			/* of the backup, or what it is else */
 	uint64		done;			/* bytes */
 } Stored;
 
 static void
 take_problem(void *arg, const char *object, const char *detail, bool missing)
 {
-	PgbVerification *v = ((Stored *) arg)->verification;
+	Stored	   *stored = arg;
 
-	pgb_findings_add(v->findings, v->manifest->id, pgb_trial_text(object),
+	pgb_findings_add(stored->verification->findings, stored->name, pgb_trial_text(object),
 					 missing ? PGB_FOUND_MISSING : PGB_FOUND_DAMAGED, pgb_trial_text(detail));
 }
 
@@ -122,12 +123,20 @@ report_damaged_pages(PgbVerification *v)
 								  (unsigned long long) base->damaged_pages));
 }
 
+static char *
+what_was_looked_at(const PgbVerify *verify)
+{
+	return psprintf("Lengths and checksums of %llu objects (%llu bytes)%s.",
+					(unsigned long long) verify->objects, (unsigned long long) verify->bytes,
+					verify->contents ? ", and all that they decompress to" : "");
+}
+
 /* Returns what was looked at, as a sentence. */
 static char *
 check_stored(PgbVerification *v)
 {
 	bool		contents = v->request->depth >= PGB_DEPTH_CONTENTS;
-	Stored		stored = {v};
+	Stored		stored = {v, v->manifest->id};
 	PgbVerify	verify = {.contents = contents, .problem = take_problem, .advance = take_progress,
 	.arg = &stored};
 
@@ -135,9 +144,7 @@ check_stored(PgbVerification *v)
 						v->manifest->stored_bytes + (contents ? v->manifest->raw_bytes : 0));
 	pgb_verify_backup(v->repository, v->manifest, &verify);
 	report_damaged_pages(v);
-	return psprintf("Lengths and checksums of %llu objects (%llu bytes)%s.",
-					(unsigned long long) verify.objects, (unsigned long long) verify.bytes,
-					contents ? ", and all that they decompress to" : "");
+	return what_was_looked_at(&verify);
 }
 
 /* ---- one backup ---- */
@@ -253,6 +260,22 @@ verify_backup(PgbVerification *v, const PgbCatalogEntry *entry)
 	v->manifest = NULL;
 }
 
+/* With all backups goes the WAL between them, of which each by itself needs only its own. */
+static void
+verify_archive(PgbVerification *v)
+{
+	Stored		stored = {v, PGB_VERIFY_ARCHIVE};
+	PgbVerify	verify = {.contents = v->request->depth >= PGB_DEPTH_CONTENTS,
+	.problem = take_problem, .arg = &stored};
+
+	pgstat_report_activity(STATE_RUNNING, "verifying the WAL archive");
+	pgb_verify_archive(v->repository, &verify);
+	if (verify.objects > 0)
+		pgb_findings_add(v->findings, PGB_VERIFY_ARCHIVE, NULL,
+						 verify.problems > 0 ? PGB_FOUND_DAMAGED : PGB_FOUND_OK,
+						 psprintf("Checked: %s", what_was_looked_at(&verify)));
+}
+
 void
 pgb_verify(PgbVerification *v)
 {
@@ -263,6 +286,8 @@ pgb_verify(PgbVerification *v)
 		CHECK_FOR_INTERRUPTS();
 		verify_backup(v, lfirst(lc));
 	}
+	if (strcmp(v->request->backup, PGB_VERIFY_ALL) == 0)
+		verify_archive(v);
 }
 
 void
