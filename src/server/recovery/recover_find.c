@@ -319,7 +319,7 @@ refuse_missing(const PgbRecover *recover)
 {
 	const PgbRecoverRequest *request = recover->request;
 	const PgbRecoverName *name = request->names == NIL ? NULL : linitial(request->names);
-	char	   *table = name == NULL ? psprintf("%u", linitial_oid(request->oids)) :
+	char	   *table = name == NULL ? psprintf("with OID %u", linitial_oid(request->oids)) :
 		name->schema == NULL ? pstrdup(quote_identifier(name->name)) :
 		quote_qualified_identifier(name->schema, name->name);
 
@@ -328,6 +328,8 @@ refuse_missing(const PgbRecover *recover)
 			 errmsg("table %s did not exist at %s", table,
 					request->target.kind == PGB_TARGET_TIME ?
 					pgb_time_to_text(request->target.time) : pgb_lsn_to_text(request->target.lsn)),
+			 name == NULL ?
+			 errhint("The transaction that dropped or truncated it had made it: no other transaction has ever seen its rows.") :
 			 errhint("Give the name that it had then, with its schema, or another moment; pgbackup_drops shows what was dropped.")));
 }
 
