@@ -333,6 +333,24 @@ refuse_missing(const PgbRecover *recover)
 			 errhint("Give the name that it had then, with its schema, or another moment; pgbackup_drops shows what was dropped.")));
 }
 
+/*
+ * Of an unlogged table there are no rows.  What was asked for itself must have them; what only came
+ * along, by a list of OIDs after the first, must not be in the way of the others.
+ */
+static void
+leave_unlogged_empty(const PgbRecoverRequest *request, PgbRecoverTable *table)
+{
+	if (!table->with_rows || table->persistence != RELPERSISTENCE_UNLOGGED || table->kind != RELKIND_RELATION)
+		return;
+	if (request->oids == NIL || table->oid == linitial_oid(request->oids))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table %s was unlogged: its rows cannot be recovered", table->pattern),
+				 errdetail("They are in no base backup and in no WAL."),
+				 errhint("Stage the table from a logical backup.")));
+	table->with_rows = false;
+}
+
 List *
 pgb_recover_find_tables(PgbRecover *recover)
 {
@@ -343,12 +361,7 @@ pgb_recover_find_tables(PgbRecover *recover)
 	{
 		PgbRecoverTable *table = read_table(lfirst(lc));
 
-		if (table->with_rows && table->persistence == RELPERSISTENCE_UNLOGGED)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("table %s was unlogged: its rows cannot be recovered", table->pattern),
-					 errdetail("They are in no base backup and in no WAL."),
-					 errhint("Stage the table from a logical backup.")));
+		leave_unlogged_empty(recover->request, table);
 		tables = lappend(tables, table);
 	}
 	if (tables == NIL)
