@@ -10,6 +10,7 @@
 #include "port/port.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "miscadmin.h"
 #include "server/guc.h"
@@ -71,15 +72,39 @@ pgb_health_clusters(PgbHealth *health)
 	}
 }
 
-/* ---- what recoveries have left ---- */
+/* ---- where recoveries are made, and what they have left ---- */
+
+/* The first recovery makes it, in a directory that must be there; NULL if that can be. */
+static const char *
+scratch_trouble(void)
+{
+	char		parent[MAXPGPATH];
+
+	if (access(pgb_guc_scratch_directory, R_OK | W_OK | X_OK) == 0)
+		return NULL;
+	if (errno != ENOENT)
+		return strerror(errno);
+	strlcpy(parent, pgb_guc_scratch_directory, sizeof(parent));
+	get_parent_directory(parent);
+	return access(parent, W_OK | X_OK) == 0 ? NULL : strerror(errno);
+}
 
 void
 pgb_health_scratch(PgbHealth *health)
 {
+	const char *trouble = scratch_trouble();
 	List	   *dead;
 	List	   *foreign;
 	ListCell   *cell;
 
+	if (trouble != NULL)
+	{
+		pgb_health_report(health, PGB_CHECK_WARN,
+						  psprintf("\"%s\" cannot be made or written: %s. No table can be brought back as of a moment, and no base backup tested.",
+								   pgb_guc_scratch_directory, trouble),
+						  "Point pgbackup.scratch_directory to a directory in which the server may write.");
+		return;
+	}
 	pgb_recover_leftovers(&dead, &foreign);
 	foreach(cell, dead)
 		pgb_health_report(health, PGB_CHECK_WARN,
