@@ -346,6 +346,7 @@ system_or_bail('rm', '-r', $scratch);
 is(findings('scratch'), 'ok: Nothing was left in the scratch directory.', 'nothing left');
 set('pgbackup.scratch_directory' => $node->basedir . '/nowhere/scratch');
 like(findings('scratch', hint => 1), qr{^warn: ".*/nowhere/scratch" cannot be made or written: No such file.*Point pgbackup\.scratch_directory to}, 'one that cannot be made');
+fails_like($node, q{SELECT * FROM pgbackup_verify('latest full', 'restore')}, qr{scratch directory ".*/nowhere/scratch" cannot be made or written: .*HINT:  Make the directory above it, or point pgbackup\.scratch_directory}s, 'which a recovery says, too');
 mkdir $node->basedir . '/nowhere';
 is(findings('scratch'), 'ok: Nothing was left in the scratch directory.', 'one that can');
 set('pgbackup.scratch_directory' => undef);

@@ -10,7 +10,6 @@
 #include "port/port.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "miscadmin.h"
 #include "server/guc.h"
@@ -74,25 +73,10 @@ pgb_health_clusters(PgbHealth *health)
 
 /* ---- where recoveries are made, and what they have left ---- */
 
-/* The first recovery makes it, in a directory that must be there; NULL if that can be. */
-static const char *
-scratch_trouble(void)
-{
-	char		parent[MAXPGPATH];
-
-	if (access(pgb_guc_scratch_directory, R_OK | W_OK | X_OK) == 0)
-		return NULL;
-	if (errno != ENOENT)
-		return strerror(errno);
-	strlcpy(parent, pgb_guc_scratch_directory, sizeof(parent));
-	get_parent_directory(parent);
-	return access(parent, W_OK | X_OK) == 0 ? NULL : strerror(errno);
-}
-
 void
 pgb_health_scratch(PgbHealth *health)
 {
-	const char *trouble = scratch_trouble();
+	const char *trouble = pgb_scratch_trouble();
 	List	   *dead;
 	List	   *foreign;
 	ListCell   *cell;
