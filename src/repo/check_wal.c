@@ -59,7 +59,7 @@ pgb_check_gaps(PgbCheck *check, const char *name)
 		ngaps++;
 		pgb_check_report(check, name, PGB_CHECK_WARN,
 						 psprintf("WAL segment %s is missing, and there are others after it.", missing),
-						 "What was committed from it to the next base backup cannot be recovered, unless the segment is still in pg_wal of the server and can be put into the archive.");
+						 "What was committed from it to the next base backup cannot be recovered, unless the segment is still in pg_wal of the server and can be put into the archive. If there is no base backup after it, make one now: SELECT pgbackup_run('full').");
 	}
 	if (ngaps == 0)
 		pgb_check_report(check, name, PGB_CHECK_OK, "No WAL is missing after a base backup.", NULL);

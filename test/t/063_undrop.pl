@@ -76,7 +76,7 @@ is(schema(), $schema, 'with its indexes, foreign keys both ways, trigger, policy
 is(sql(q{INSERT INTO orders (item) VALUES ('next') RETURNING id}), '1001', 'its sequence goes on');
 is(sql('SELECT count(*) FROM pgbackup_staged_tables'), '0', 'nothing stays staged');
 
-refused(q{'orders'}, qr/table "public.orders" exists/, 'a name that is taken is refused');
+refused(q{'orders'}, qr/table "public.orders" exists\nDETAIL:.*Nothing has been recovered/, 'a name that is taken is refused, before anything is recovered');
 is(sql(q{SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('pgbackup_recovery')}), '0', 'and that leaves nothing');
 
 # ---- a partitioned table, dropped in a long transaction, after it was renamed there ----
@@ -155,6 +155,24 @@ is(hash('of_numbered'), $of_numbered, 'rows that refer to them');
 is(sql('INSERT INTO of_numbered VALUES (DEFAULT, 1) RETURNING id > 30'), 't', 'and their sequence goes on');
 
 # ---- what cannot be done ----
+
+# whether the name of what a transaction has dropped was free before it, only a recovery can tell
+sql(q{CREATE TABLE swapped (id int)});
+sql(q{BEGIN; DROP TABLE swapped; CREATE TABLE swapped (other text); COMMIT});
+refused(q{'swapped'}, qr/table "public.swapped" exists.*putting back table/s, 'a table that was replaced by one transaction');
+sql(q{BEGIN; CREATE TABLE fleeting (id int); DROP TABLE fleeting; COMMIT});
+refused(q{'fleeting'}, qr/did not exist at .*HINT:  The transaction that dropped or truncated it had made it/s, 'one that lived for a transaction');
+sql(q{
+	CREATE TABLE parted (id int) PARTITION BY LIST (id); CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
+	TRUNCATE parted;
+});
+refused(q{'parted'}, qr/no drop of table.*HINT:  The table is there, and partitioned.*its partitions/s, 'a partitioned table that was truncated');
+sql(q{
+	CREATE SCHEMA going; CREATE TYPE going.mood AS ENUM ('good'); CREATE TABLE going.t (m going.mood);
+	SET client_min_messages = error; DROP SCHEMA going CASCADE;
+});
+refused(q{'going.t'}, qr/schema "going" does not exist.*HINT:  The definition of table "going.t" needs it.*cascade => true/s, 'a table whose schema has gone with it');
+
 
 refused(q{'before_us'}, qr/no drop of table "before_us" is recorded.*pgbackup_restore_table\('before_us', at =>/s, 'nothing recorded');
 refused(qq{'orders', before => '2000-01-01'}, qr/is recorded before that moment/, 'nothing before that moment');

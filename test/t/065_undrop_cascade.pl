@@ -231,6 +231,24 @@ sql(q{SELECT pgbackup_undrop('one', cascade => true)});
 is(sql(q{SELECT to_regclass('v1'), to_regclass('two'), to_regclass('three')}), 'v1|two|', 'what was named and is not needed stays away');
 is(sql(q{SELECT pgbackup_undrop('three'); TABLE three}), "three\n3", 'until it is asked for');
 
+# ---- unlogged tables: nothing has their rows ----
+
+sql(q{
+	CREATE SCHEMA fast;
+	CREATE TABLE fast.kept (id int PRIMARY KEY); INSERT INTO fast.kept VALUES (1);
+	CREATE UNLOGGED TABLE fast.cache (id serial REFERENCES fast.kept); INSERT INTO fast.cache DEFAULT VALUES;
+	CREATE TABLE fast.tree (id int) PARTITION BY LIST (id);
+	CREATE TABLE fast.leaf PARTITION OF fast.tree FOR VALUES IN (1);
+	CREATE UNLOGGED TABLE fast.leaf_cache PARTITION OF fast.tree DEFAULT; INSERT INTO fast.tree VALUES (1), (2);
+	SET client_min_messages = error; DROP SCHEMA fast CASCADE;
+});
+refused(q{'fast.cache'}, qr/table "fast"."cache" was unlogged: its rows cannot be recovered/, 'an unlogged table itself');
+my ($unlogged, $back, $warned) = $node->psql('postgres', q{SELECT pgbackup_undrop('fast.kept', cascade => true)});
+is($back, 'fast.kept', 'they are in nobody\'s way');
+like($warned, qr/WARNING:  table "fast.$_" was unlogged: it comes back empty/, "$_: it is said that it is empty") foreach qw(cache leaf_cache);
+is(sql(q{TABLE fast.kept; SELECT count(*) FROM fast.cache; TABLE fast.tree; INSERT INTO fast.cache DEFAULT VALUES RETURNING id}), "1\n0\n1\n1",
+	'the others have their rows, and it can be used');
+
 # ---- what is in the way ----
 
 sql('DROP TABLE x CASCADE; DROP FUNCTION xf(); DROP ROLE ghost; CREATE VIEW xv AS SELECT 1');

@@ -79,7 +79,7 @@ is(expire() . "\n", $plan . "keep $other: number 1 of the last 1\nkeep $partial:
 
 is($node->safe_psql('postgres', "SELECT pgbackup_pin('$old[0]')"), $old[0], 'a pin gives the id');
 $node->safe_psql('postgres', "SELECT pgbackup_pin('$old[1]', now() + interval '1 hour')");
-like(expire(), qr/^keep $old[0]: pinned\nkeep $old[1]: pinned for some time\nremove $old[2]/, 'pinned');
+like(expire(), qr/^keep $old[0]: pinned\nkeep $old[1]: pinned until \d{4}-\S+Z\nremove $old[2]/, 'pinned');
 write_file(backup_folder($node, $old[1]) . '/pin.json', '{}');
 like(expire(), qr/^keep $old[0]: pinned\nkeep $old[1]: pinned\n/, 'a pin that cannot be read is one for ever');
 is($node->safe_psql('postgres', "SELECT pgbackup_unpin('$old[1]'), pgbackup_unpin('$old[1]')"), 't|f', 'unpinned');

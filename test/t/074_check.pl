@@ -265,11 +265,11 @@ $other->stop('immediate');
 
 # ---- schedules ----
 
-# A daily schedule that was due an hour ago, as if it had been made so long before.
+# A daily schedule that was due an hour ago, or another time, as if it had been made so long before.
 sub due
 {
-	my ($changed, $and) = @_;
-	my $cron = $node->safe_psql('postgres', q{SELECT to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'FMMI FMHH24') || ' * * *'});
+	my ($changed, $and, $ago) = @_;
+	my $cron = $node->safe_psql('postgres', sprintf(q{SELECT to_char(now() AT TIME ZONE 'UTC' - interval '%s', 'FMMI FMHH24') || ' * * *'}, $ago // '1 hour'));
 
 	$node->safe_psql('postgres', "SELECT pgbackup_schedule('daily', '$cron', time_zone => 'UTC', replace => true);"
 		  . "UPDATE pgbackup_schedule_rules SET changed_at = now() - interval '$changed'" . ($and // ''));
@@ -293,6 +293,9 @@ like(add_run('succeeded', '3 hours'), qr/^warn: Schedule "daily" .*, and has not
 like(add_run('running', '1 hour'), qr/^ok: Schedule "daily" \(logical\) is at work/, 'one that is at work');
 $node->safe_psql('postgres', q{DELETE FROM pgbackup_runs WHERE status = 'running'});
 like(add_run('succeeded', '10 minutes'), qr/^ok: Schedule "daily" \(logical\) has succeeded at /, 'all is well again');
+$node->safe_psql('postgres', q{DELETE FROM pgbackup_runs WHERE schedule = 'daily'});
+like(due('12 hours', undef, '1 minute'), qr/^ok: Schedule "daily" \(logical\) is due now\./, 'one that may be about to begin');
+like(add_run('failed', '0'), qr/^warn: Schedule "daily" .* has never succeeded\. Its last run: failed, the message\./, 'one that has failed just now');
 $node->safe_psql('postgres', q{UPDATE pgbackup_schedule_rules SET cron = 'nonsense', enabled = false});
 like(findings('schedules'), qr/^fail: .*nonsense/, 'one that cannot be understood');
 $node->safe_psql('postgres', q{SELECT pgbackup_unschedule('daily')});
@@ -341,6 +344,12 @@ unlike(findings('scratch'), qr/99-1/, 'one at work is none');
 close $held;
 system_or_bail('rm', '-r', $scratch);
 is(findings('scratch'), 'ok: Nothing was left in the scratch directory.', 'nothing left');
+set('pgbackup.scratch_directory' => $node->basedir . '/nowhere/scratch');
+like(findings('scratch', hint => 1), qr{^warn: ".*/nowhere/scratch" cannot be made or written: No such file.*Point pgbackup\.scratch_directory to}, 'one that cannot be made');
+fails_like($node, q{SELECT * FROM pgbackup_verify('latest full', 'restore')}, qr{scratch directory ".*/nowhere/scratch" cannot be made or written: .*HINT:  Make the directory above it, or point pgbackup\.scratch_directory}s, 'which a recovery says, too');
+mkdir $node->basedir . '/nowhere';
+is(findings('scratch'), 'ok: Nothing was left in the scratch directory.', 'one that can');
+set('pgbackup.scratch_directory' => undef);
 
 # ---- the archive ----
 

@@ -71,15 +71,24 @@ pgb_health_clusters(PgbHealth *health)
 	}
 }
 
-/* ---- what recoveries have left ---- */
+/* ---- where recoveries are made, and what they have left ---- */
 
 void
 pgb_health_scratch(PgbHealth *health)
 {
+	const char *trouble = pgb_scratch_trouble();
 	List	   *dead;
 	List	   *foreign;
 	ListCell   *cell;
 
+	if (trouble != NULL)
+	{
+		pgb_health_report(health, PGB_CHECK_WARN,
+						  psprintf("\"%s\" cannot be made or written: %s. No table can be brought back as of a moment, and no base backup tested.",
+								   pgb_guc_scratch_directory, trouble),
+						  "Point pgbackup.scratch_directory to a directory in which the server may write.");
+		return;
+	}
 	pgb_recover_leftovers(&dead, &foreign);
 	foreach(cell, dead)
 		pgb_health_report(health, PGB_CHECK_WARN,

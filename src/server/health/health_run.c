@@ -119,9 +119,16 @@ report_late(PgbHealth *health, const Schedule *schedule, PgbCheckStatus status, 
 					  schedule->last_hint != NULL ? schedule->last_hint : "pgbackup_runs tells how each run went.");
 }
 
+static bool
+has_failed(const Schedule *schedule)
+{
+	return schedule->last_status != NULL &&
+		(strcmp(schedule->last_status, "failed") == 0 || strcmp(schedule->last_status, "crashed") == 0);
+}
+
 /*
  * A moment that has passed without a good backup after it is a warning; two of them are a
- * failure.  One that is at work may still become one.
+ * failure.  One that is at work, or is about to be, may still become one.
  */
 static void
 check_schedule(PgbHealth *health, const Schedule *schedule, int64 now)
@@ -136,11 +143,11 @@ check_schedule(PgbHealth *health, const Schedule *schedule, int64 now)
 	else if (is_running)
 		pgb_health_report(health, PGB_CHECK_OK,
 						  psprintf("Schedule \"%s\" (%s) is at work.", schedule->name, schedule->kind), NULL);
-	else if (due_at == PGB_NEVER || due_at + GRACE > now)
+	else if (due_at == PGB_NEVER || due_at + (has_failed(schedule) ? 0 : GRACE) > now)
 		pgb_health_report(health, PGB_CHECK_OK,
 						  psprintf("Schedule \"%s\" (%s) %s.", schedule->name, schedule->kind,
 								   schedule->has_succeeded ? psprintf("has succeeded at %s", timestamptz_to_str(schedule->since)) :
-								   "has not been due yet"), NULL);
+								   due_at > now ? "has not been due yet" : "is due now"), NULL);
 	else
 	{
 		due_again_at = pgb_rule_next(&schedule->rule, due_at);

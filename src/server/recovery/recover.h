@@ -91,6 +91,9 @@ extern void pgb_recovered_release(PgbRecovered *recovered);
  */
 extern TimestampTz pgb_recover_clean(void);
 
+/* Why no recovery can be made in the scratch directory, which the first one makes; NULL if it can. */
+extern const char *pgb_scratch_trouble(void);
+
 /*
  * The names of scratch directories whose recoveries have died, and of those of other clusters: Lists of
  * char *.  Waits for nothing, removes nothing.

@@ -319,7 +319,7 @@ refuse_missing(const PgbRecover *recover)
 {
 	const PgbRecoverRequest *request = recover->request;
 	const PgbRecoverName *name = request->names == NIL ? NULL : linitial(request->names);
-	char	   *table = name == NULL ? psprintf("%u", linitial_oid(request->oids)) :
+	char	   *table = name == NULL ? psprintf("with OID %u", linitial_oid(request->oids)) :
 		name->schema == NULL ? pstrdup(quote_identifier(name->name)) :
 		quote_qualified_identifier(name->schema, name->name);
 
@@ -328,7 +328,27 @@ refuse_missing(const PgbRecover *recover)
 			 errmsg("table %s did not exist at %s", table,
 					request->target.kind == PGB_TARGET_TIME ?
 					pgb_time_to_text(request->target.time) : pgb_lsn_to_text(request->target.lsn)),
+			 name == NULL ?
+			 errhint("The transaction that dropped or truncated it had made it: no other transaction has ever seen its rows.") :
 			 errhint("Give the name that it had then, with its schema, or another moment; pgbackup_drops shows what was dropped.")));
+}
+
+/*
+ * Of an unlogged table there are no rows.  What was asked for itself must have them; what only came
+ * along, by a list of OIDs after the first, must not be in the way of the others.
+ */
+static void
+leave_unlogged_empty(const PgbRecoverRequest *request, PgbRecoverTable *table)
+{
+	if (!table->with_rows || table->persistence != RELPERSISTENCE_UNLOGGED || table->kind != RELKIND_RELATION)
+		return;
+	if (request->oids == NIL || table->oid == linitial_oid(request->oids))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table %s was unlogged: its rows cannot be recovered", table->pattern),
+				 errdetail("They are in no base backup and in no WAL."),
+				 errhint("Stage the table from a logical backup.")));
+	table->with_rows = false;
 }
 
 List *
@@ -341,12 +361,7 @@ pgb_recover_find_tables(PgbRecover *recover)
 	{
 		PgbRecoverTable *table = read_table(lfirst(lc));
 
-		if (table->with_rows && table->persistence == RELPERSISTENCE_UNLOGGED)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("table %s was unlogged: its rows cannot be recovered", table->pattern),
-					 errdetail("They are in no base backup and in no WAL."),
-					 errhint("Stage the table from a logical backup.")));
+		leave_unlogged_empty(recover->request, table);
 		tables = lappend(tables, table);
 	}
 	if (tables == NIL)

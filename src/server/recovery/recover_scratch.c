@@ -234,6 +234,33 @@ create(PgbStore *store, const char *name)
 	return scratch;
 }
 
+const char *
+pgb_scratch_trouble(void)
+{
+	char		parent[MAXPGPATH];
+
+	if (access(pgb_guc_scratch_directory, R_OK | W_OK | X_OK) == 0)
+		return NULL;
+	if (errno != ENOENT)
+		return strerror(errno);
+	strlcpy(parent, pgb_guc_scratch_directory, sizeof(parent));
+	get_parent_directory(parent);
+	return access(parent, W_OK | X_OK) == 0 ? NULL : strerror(errno);
+}
+
+static PgbStore *
+open_place(void)
+{
+	const char *trouble = pgb_scratch_trouble();
+
+	if (trouble != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("scratch directory \"%s\" cannot be made or written: %s", pgb_guc_scratch_directory, trouble),
+				 errhint("Make the directory above it, or point pgbackup.scratch_directory to one in which the server may write.")));
+	return pgb_store_open(pgb_guc_scratch_directory, true);
+}
+
 /*
  * Between making the directory and sharing its lock, it looks dead to others, who may remove it.
  * Its name has our pid, so that nobody else makes it anew then, and we would share it with them.
@@ -241,7 +268,7 @@ create(PgbStore *store, const char *name)
 PgbScratch *
 pgb_scratch_make(void)
 {
-	PgbStore   *store = pgb_store_open(pgb_guc_scratch_directory, true);
+	PgbStore   *store = open_place();
 
 	remove_dead(store);
 	for (uint32 number = 1;; number++)

@@ -103,7 +103,7 @@ extern bool pgb_recover_is_beyond(PgbRepository *repository, const PgbTarget *ta
 typedef struct PgbRecoverTable
 {
 	Oid			oid;
-	bool		with_rows;		/* false: only its definition, for it is a parent */
+	bool		with_rows;		/* false: only its definition, for it is a parent, or unlogged */
 	char		kind;
 	char		persistence;
 	char	   *pattern;		/* as pg_dump wants it: "schema"."name" */

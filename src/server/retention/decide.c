@@ -9,6 +9,7 @@
  */
 #include "port/port.h"
 
+#include "repo/manifest.h"
 #include "server/retention/decide.h"
 
 /* What has been seen of a group, from its newest backup on. */
@@ -127,7 +128,7 @@ decide_one(PgbCandidate *backup, Group *group, int64 now, PgbPeriodOf period_of,
 	if (backup->pinned_until == PGB_FOREVER)
 		keep(backup, pstrdup("pinned"));
 	else if (backup->pinned_until > now)
-		keep(backup, pstrdup("pinned for some time"));
+		keep(backup, psprintf("pinned until %s", pgb_time_to_text(backup->pinned_until)));
 	if (backup->is_used)
 		keep(backup, pstrdup("somebody reads it"));
 

@@ -250,7 +250,8 @@ refuse_missing(PgbStage *stage, const char *schema, const char *name)
 	if (stage->recovered != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table \"%s\" did not exist at that moment", stage->request.relation),
+				 errmsg("table \"%s\" did not exist at that moment, or belonged to an extension",
+						stage->request.relation),
 				 errhint("Give the name that it had then, with its schema, or another moment; pgbackup_drops shows what was dropped.")));
 
 	if (has_only_data(stage, schema, name))
@@ -284,7 +285,7 @@ find_by_oid(PgbStage *stage)
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("table \"%s\" with OID %u did not exist at that moment",
 					stage->request.relation, stage->request.oid),
-			 errhint("It was made by the transaction that has dropped it, or is no plain table.")));
+			 errhint("It was made by the transaction that has dropped it, belonged to an extension, or is no plain table.")));
 }
 
 PgbTocEntry *

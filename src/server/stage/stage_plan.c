@@ -10,6 +10,7 @@
  */
 #include "port/port.h"
 
+#include "catalog/pg_class.h"
 #include "server/stage/stage_entry.h"
 
 /* An entry of the archive that is ours. */
@@ -253,6 +254,25 @@ find_data(PgbStage *stage)
 	}
 }
 
+/* A recovery refuses to bring one back empty unless that is wanted; who wants it says so. */
+static bool
+is_unlogged_of_recovery(const PgbStage *stage, const PgbStagedTable *table)
+{
+	CreateStmt *create;
+
+	if (stage->recovered == NULL)
+		return false;
+	create = linitial(pgb_stage_parse(stage, table->entry->defn));
+	return IsA(create, CreateStmt) && create->relation->relpersistence == RELPERSISTENCE_UNLOGGED;
+}
+
+static bool
+must_have_rows(const PgbStage *stage, const PgbStagedTable *table)
+{
+	return table->role != PGB_STAGED_SCAFFOLD && !table->partitioned &&
+		!is_unlogged_of_recovery(stage, table);
+}
+
 static void
 check_data(PgbStage *stage)
 {
@@ -264,7 +284,7 @@ check_data(PgbStage *stage)
 	{
 		const PgbStagedTable *table = lfirst(lc);
 
-		if (table->role == PGB_STAGED_SCAFFOLD || table->partitioned)
+		if (!must_have_rows(stage, table))
 			continue;
 		if (table->data != NULL)
 			any = true;
@@ -286,7 +306,7 @@ check_data(PgbStage *stage)
 	{
 		const PgbStagedTable *table = lfirst(lc);
 
-		if (table->role != PGB_STAGED_SCAFFOLD && !table->partitioned && table->data == NULL)
+		if (must_have_rows(stage, table) && table->data == NULL)
 			note_missing(stage, psprintf("the backup has no rows of partition \"%s\": it is staged empty",
 										 pgb_stage_old_name(table->entry)));
 	}

@@ -192,6 +192,22 @@ run_create(PgbStage *stage, const PgbStagedTable *table, CreateStmt *create, cha
 				   table->name, generated, error->message);
 }
 
+/* What a definition needs is not there: a base backup is nothing for pg_restore. */
+static char *
+missing_hint(const PgbStage *stage, const PgbStagedTable *table)
+{
+	char	   *need = psprintf("The definition of table \"%s\" needs it.", pgb_stage_old_name(table->entry));
+
+	if (stage->recovered == NULL)
+		return psprintf("%s Bring it back first, for example with pg_restore from backup \"%s\".",
+						need, stage->backup);
+	if (stage->request.for_promotion)
+		return psprintf("%s If it was dropped with the table, cascade => true brings back both; otherwise bring it back first.",
+						need);
+	return psprintf("%s Bring it back first: if it was dropped with a table, pgbackup_undrop() with cascade => true does that, and a logical backup has its definition.",
+					need);
+}
+
 /* The same, and an error says what to do when a type or the like is missing. */
 static void
 run_create_with_hint(PgbStage *stage, const PgbStagedTable *table, CreateStmt *create, char *source)
@@ -215,8 +231,7 @@ run_create_with_hint(PgbStage *stage, const PgbStagedTable *table, CreateStmt *c
 			PG_RE_THROW();
 
 		FlushErrorState();
-		error->hint = psprintf("The definition of table \"%s\" needs it. Bring it back first, for example with pg_restore from backup \"%s\".",
-							   pgb_stage_old_name(table->entry), stage->backup);
+		error->hint = missing_hint(stage, table);
 		ReThrowError(error);
 	}
 	PG_END_TRY();

@@ -197,6 +197,8 @@ undrop(FunctionCallInfo fcinfo)
 	PgbDrop    *drop = pgb_drop_find(relation, PG_ARGISNULL(ARG_BEFORE) ? NULL : &before);
 
 	pgb_drop_authorize(drop, cascade);
+	if (!drop->truncated)
+		pgb_drop_check_name(drop);
 	return drop->truncated ? stage_truncated(drop) : undrop_dropped(drop, cascade);
 }
 

@@ -50,7 +50,10 @@ typedef struct PgbDrop
 {
 	int64		id;
 	Oid			oid;			/* the table that was asked for */
-	char	   *identity;		/* its schema and name at that time, quoted where needed */
+	char	   *schema;			/* its schema and name at that time */
+	char	   *name;
+	char	   *identity;		/* both, quoted where needed */
+	TransactionId transaction;
 	XLogRecPtr	lsn;			/* a recovery that stops there has what was dropped */
 	bool		truncated;
 	bool		ambiguous;
@@ -62,6 +65,12 @@ typedef struct PgbDrop
  * ERRCODE_UNDEFINED_TABLE when none is recorded.
  */
 extern PgbDrop *pgb_drop_find(const char *relation, const TimestampTz *before);
+
+/*
+ * Before a recovery: raises ERRCODE_DUPLICATE_TABLE when there is another table of its name, unless the
+ * transaction that dropped it made or renamed that one.
+ */
+extern void pgb_drop_check_name(const PgbDrop *drop);
 
 /*
  * Raises ERRCODE_INSUFFICIENT_PRIVILEGE when the record says that the caller may not have the

@@ -9,16 +9,24 @@
  */
 #include "port/port.h"
 
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "server/own_tables.h"
 #include "server/undrop/undrop.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/pg_lsn.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/xid8.h"
 
 static const char *const drop_tables[] = {"pgbackup_drop_events", "pgbackup_dropped_objects"};
 
@@ -29,12 +37,14 @@ static const char *const drop_tables[] = {"pgbackup_drop_events", "pgbackup_drop
 static const char *const drop_query =
 	"WITH found AS ("
 	"SELECT o.oid, e.lsn, e.command = 'TRUNCATE TABLE' AS truncated, o.object_identity, o.schema_name,"
+	" o.object_name, e.transaction,"
 	" pg_catalog.array_position($4, o.schema_name::text) AS place, e.dropped_at, e.drop_id"
 	" FROM %s.pgbackup_dropped_objects o JOIN %s.pgbackup_drop_events e USING (drop_id)"
 	" WHERE o.object_type = 'table' AND o.sub = 0 AND o.object_name = $1"
 	" AND ($2 IS NULL OR o.schema_name = $2) AND ($3 IS NULL OR e.dropped_at < $3))"
 	" SELECT oid, lsn, truncated, object_identity,"
-	" place IS NULL AND (SELECT pg_catalog.count(DISTINCT schema_name) FROM found) > 1, drop_id"
+	" place IS NULL AND (SELECT pg_catalog.count(DISTINCT schema_name) FROM found) > 1, drop_id,"
+	" schema_name, object_name, transaction"
 	" FROM found ORDER BY place NULLS LAST, dropped_at DESC, drop_id DESC LIMIT 1";
 
 /*
@@ -90,6 +100,9 @@ read_drop(MemoryContext context)
 	drop->identity = text_column(0, 4, context);
 	drop->ambiguous = DatumGetBool(column(0, 5));
 	drop->id = DatumGetInt64(column(0, 6));
+	drop->schema = text_column(0, 7, context);
+	drop->name = text_column(0, 8, context);
+	drop->transaction = XidFromFullTransactionId(DatumGetFullTransactionId(column(0, 9)));
 	return drop;
 }
 
@@ -160,6 +173,20 @@ look_up(const char *relation, const TimestampTz *before)
 	return drop;
 }
 
+/* A TRUNCATE of such a table is recorded with its partitions, which have the rows. */
+#define NAME_PARTITIONS \
+	"The table is there, and partitioned. If it was truncated, undo that for its partitions: each has a row of its own in pgbackup_drops."
+
+static bool
+is_live_partitioned(const char *relation)
+{
+	const PgbRecoverName *name = pgb_recover_name(relation);
+	RangeVar   *range = makeRangeVar(name->schema, name->name, -1);
+	Oid			live = name->schema != NULL ? pgb_promote_live(range) : RelnameGetRelid(name->name);
+
+	return OidIsValid(live) && get_rel_relkind(live) == RELKIND_PARTITIONED_TABLE;
+}
+
 PgbDrop *
 pgb_drop_find(const char *relation, const TimestampTz *before)
 {
@@ -170,7 +197,9 @@ pgb_drop_find(const char *relation, const TimestampTz *before)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("no drop of table \"%s\" is recorded%s", relation,
 						before == NULL ? "" : " before that moment"),
-				 errdetail("pgbackup_drops has what was dropped since the extension was created, and what was truncated while pgbackup was in shared_preload_libraries."),
+				 errdetail("pgbackup_drops has what was dropped since the extension was created, and what was truncated while pgbackup was in shared_preload_libraries. What is no table, such as a view, comes back only with one, by cascade => true."),
+				 is_live_partitioned(relation) ?
+				 errhint(NAME_PARTITIONS) :
 				 errhint("If you know a moment at which the table existed: SELECT * FROM pgbackup_restore_table(%s, at => '...'), and then pgbackup_promote_table().",
 						 quote_literal_cstr(relation))));
 	if (drop->ambiguous)
@@ -179,6 +208,40 @@ pgb_drop_find(const char *relation, const TimestampTz *before)
 				 errmsg("tables \"%s\" of more than one schema were dropped", relation),
 				 errhint("Give the name with its schema; pgbackup_drops lists them.")));
 	return drop;
+}
+
+/* ---- may its name be free? ---- */
+
+static TransactionId
+transaction_of(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	TransactionId transaction = InvalidTransactionId;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		transaction = HeapTupleHeaderGetRawXmin(tuple->t_data);
+		ReleaseSysCache(tuple);
+	}
+	return transaction;
+}
+
+void
+pgb_drop_check_name(const PgbDrop *drop)
+{
+	Oid			live = pgb_promote_live(makeRangeVar(drop->schema, drop->name, -1));
+
+	/* a transaction may have renamed the one that it dropped: only the recovery knows its name before */
+	if (!OidIsValid(live) || TransactionIdEquals(transaction_of(live), drop->transaction))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_TABLE),
+			 errmsg("table \"%s\" exists", drop->identity),
+			 errdetail("A table comes back only where its name is free. Nothing has been recovered."),
+			 get_rel_relkind(live) == RELKIND_PARTITIONED_TABLE ?
+			 errhint(NAME_PARTITIONS " To undo the drop of an earlier one, rename this one first.") :
+			 errhint("Rename or drop the other one first; or stage the table as it was, beside it: SELECT * FROM pgbackup_restore_table(%s, at_lsn => '%s').",
+					 quote_literal_cstr(drop->identity), pgb_lsn_to_text(drop->lsn))));
 }
 
 /* ---- who may ---- */

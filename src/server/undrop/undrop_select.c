@@ -347,7 +347,7 @@ find_table(const PgbUndrop *undrop)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"%s\" did not exist before the transaction that dropped it",
 						undrop->drop->identity),
-				 errhint("It was made by that transaction, or was no plain table.")));
+				 errhint("It was made by that transaction, belonged to an extension, or was no plain table.")));
 	return entry;
 }
 

@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "server/undrop/undrop.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 /* A table that comes back, with its promotion. */
@@ -31,6 +32,23 @@ keep_missing(PgbUndrop *undrop, const PgbStage *stage)
 	foreach(lc, stage->missing)
 		pgb_undrop_fail(undrop, psprintf("table %s: %s.", pgb_stage_old_name(stage->root->entry),
 										 (char *) lfirst(lc)));
+}
+
+static void
+note_unlogged(PgbUndrop *undrop, const PgbStage *stage)
+{
+	ListCell   *lc;
+
+	foreach(lc, stage->tables)
+	{
+		const PgbStagedTable *table = lfirst(lc);
+
+		if (table->role != PGB_STAGED_SCAFFOLD && !table->partitioned &&
+			get_rel_persistence(table->oid) == RELPERSISTENCE_UNLOGGED)
+			pgb_stage_note(undrop->definitions, WARNING,
+						   "table \"%s\" was unlogged: it comes back empty, for its rows are in no base backup and in no WAL",
+						   pgb_stage_old_name(table->entry));
+	}
 }
 
 static Oid
@@ -55,6 +73,7 @@ stage_table(PgbUndrop *undrop, PgbTocEntry *entry)
 	pgb_stage_table_of_request(stage);
 	CommandCounterIncrement();
 	keep_missing(undrop, stage);
+	note_unlogged(undrop, stage);
 	staged = stage->root->oid;
 
 	MemoryContextSwitchTo(old);
