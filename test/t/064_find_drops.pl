@@ -149,6 +149,17 @@ my $fork_lsn = sql("SELECT lsn FROM pgbackup_find_drops('$before_fork') WHERE re
 sql("SELECT * FROM pgbackup_restore_table('of_new', at_lsn => '$fork_lsn')");
 is(table_hash($node, 'postgres', 'pgbackup_recovery.of_new'), $new_of_new, 'and the LSN leads there');
 
+# ---- what is not archived yet ----
+
+sql('CREATE TABLE just_now (); SELECT pg_switch_wal()');
+sql('DROP TABLE just_now');
+($out, $err) = ('', '');
+$node->psql('postgres', q{SELECT relation FROM pgbackup_find_drops() WHERE relation LIKE '%just_now'}, stdout => \$out, stderr => \$err);
+is($out, '', 'a drop that is not archived is not found');
+like($err, qr/NOTICE:  the newest WAL is not archived yet: drops in it are not found\nDETAIL:  The last commit in the archive was at .*\nHINT:  SELECT pg_switch_wal\(\)/, 'which is said');
+$node->psql('postgres', qq{SELECT FROM pgbackup_find_drops(until => '$before_fork')}, stderr => \$err);
+unlike($err, qr/not archived yet/, 'and not of what is in the archive');
+
 # ---- rights ----
 
 sql('CREATE ROLE stranger');

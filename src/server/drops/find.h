@@ -25,10 +25,11 @@
 /*
  * Calls note for each record of the archive from an LSN on (0: the oldest one), on the way to the end of
  * the newest timeline, until it returns false.  What is missing or damaged is a WARNING, after
- * which forget is called, and the records after it follow.
+ * which forget is called, and the records after it follow.  Returns where the archive ends; 0 if there is
+ * nothing from that LSN on.
  */
-extern void pgb_find_records(PgbRepository *repository, XLogRecPtr from, PgbNoteRecord note,
-							 void (*forget) (void *arg), void *arg);
+extern XLogRecPtr pgb_find_records(PgbRepository *repository, XLogRecPtr from, PgbNoteRecord note,
+								   void (*forget) (void *arg), void *arg);
 
 /* ---- find_open.c ---- */
 

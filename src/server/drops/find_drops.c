@@ -17,6 +17,8 @@
 
 #include "access/rmgr.h"
 #include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/storage_xlog.h"
@@ -47,6 +49,7 @@ typedef struct Find
 	ReturnSetInfo *rsinfo;
 	TimestampTz since;
 	TimestampTz until;
+	TimestampTz last;			/* the last commit; 0: there is none */
 	PgbFindMap *map;
 	HTAB	   *open;
 	PgbFindClass *class;
@@ -378,6 +381,7 @@ note_commit(Find *find, XLogReaderState *reader)
 		!pgb_is_in_record(reader, commit->parsed.stats, commit->parsed.nstats, sizeof(xl_xact_stats_item)))
 		return;
 	commit->at = commit->parsed.xact_time;
+	find->last = commit->at;
 	commit->xid = TransactionIdIsValid(commit->parsed.twophase_xid) ? commit->parsed.twophase_xid :
 		XLogRecGetXid(reader);
 	pgb_find_open_take(find->open, commit->xid, &commit->held);
@@ -484,6 +488,20 @@ forget_open(void *arg)
 	pgb_find_class_forget(find->class);
 }
 
+/* Who has just dropped something looks for it before its segment is full. */
+static void
+tell_what_waits(const Find *find, XLogRecPtr archive_end)
+{
+	if (RecoveryInProgress() || find->until < find->last ||
+		GetXLogInsertRecPtr() <= archive_end + SizeOfXLogLongPHD)
+		return;
+	ereport(NOTICE,
+			(errmsg("the newest WAL is not archived yet: drops in it are not found"),
+			 find->last == 0 ? 0 :
+			 errdetail("The last commit in the archive was at %s.", timestamptz_to_str(find->last)),
+			 errhint("SELECT pg_switch_wal() ends its segment; ask again when that is archived.")));
+}
+
 Datum
 pgbackup_find_drops(PG_FUNCTION_ARGS)
 {
@@ -505,6 +523,7 @@ pgbackup_find_drops(PG_FUNCTION_ARGS)
 	find->gone = hash_create("pgbackup removed files", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	find->map = pgb_find_map_open(repository, find->class);
-	pgb_find_records(repository, pgb_find_map_begin(find->map, find->since), note_record, forget_open, find);
+	tell_what_waits(find, pgb_find_records(repository, pgb_find_map_begin(find->map, find->since),
+										   note_record, forget_open, find));
 	PG_RETURN_NULL();
 }

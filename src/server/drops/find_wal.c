@@ -101,7 +101,7 @@ warn(const PgbWalRecords *records)
 		warn_of_gap(records);
 }
 
-void
+XLogRecPtr
 pgb_find_records(PgbRepository *repository, XLogRecPtr from, PgbNoteRecord note,
 				 void (*forget) (void *arg), void *arg)
 {
@@ -119,4 +119,6 @@ pgb_find_records(PgbRepository *repository, XLogRecPtr from, PgbNoteRecord note,
 		index = records->current + 1;
 	}
 	pgb_wal_records_close(records);
+	return way.count == 0 ? InvalidXLogRecPtr :
+		(way.segments[way.count - 1].number + 1) * (XLogRecPtr) wal_segment_size;
 }
