@@ -216,7 +216,9 @@ run_job(char *request, MemoryContext context)
 		if (my_state != NULL)
 			my_task->cleanup(my_state);
 		result_of_error(&result, error);
-		RESUME_INTERRUPTS();
+
+		/* not RESUME_INTERRUPTS(): an error in the cleanup has set it to 0 */
+		InterruptHoldoffCount = 0;
 	}
 	PG_END_TRY();
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "access/xlog.h"
+#include "miscadmin.h"
 #include "server/guc.h"
 #include "server/recovery/recover_work.h"
 #include "utils/timestamp.h"
@@ -185,16 +186,21 @@ pgb_recover_leftovers(List **dead, List **foreign)
 
 /* ---- life ---- */
 
-/* It may be the end of a transaction: nothing is left in the context of that. */
+/*
+ * It may be the end of a transaction: nothing is left in the context of that.  Whoever goes last must not be
+ * canceled at it, or nobody removes the directory; and an error lets interrupts in, which the caller may have held.
+ */
 static void
 release(void *arg)
 {
 	PgbScratch *scratch = arg;
+	uint32		holdoff = InterruptHoldoffCount;
 	MemoryContext context;
 	MemoryContext old;
 
 	if (scratch->lock == NULL)
 		return;
+	HOLD_INTERRUPTS();
 	scratch->store->ops->unlock(scratch->lock);
 	scratch->lock = NULL;
 
@@ -213,6 +219,7 @@ release(void *arg)
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	InterruptHoldoffCount = holdoff;
 }
 
 void
