@@ -39,6 +39,37 @@ IS 'stage several tables of one backup, or as they were at one moment, beside th
 REVOKE ALL ON FUNCTION pgbackup_restore_tables(text[], text, timestamptz, pg_lsn, text, boolean) FROM PUBLIC;
 
 -- ---------------------------------------------------------------------------
+-- What the repository holds
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION pgbackup_list_all(
+	OUT id text,
+	OUT kind text,
+	OUT database text,
+	OUT label text,
+	OUT status text,
+	OUT started_at timestamptz,
+	OUT finished_at timestamptz,
+	OUT tables bigint,
+	OUT raw_bytes bigint,
+	OUT stored_bytes bigint,
+	OUT start_lsn pg_lsn,
+	OUT stop_lsn pg_lsn,
+	OUT timeline integer,
+	OUT parent text,
+	OUT server_version text,
+	OUT proven_at timestamptz,
+	OUT damaged_pages bigint)
+RETURNS SETOF record
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'pgbackup_list_all';
+
+COMMENT ON FUNCTION pgbackup_list_all()
+IS 'every backup of every cluster in the repository; those of other clusters are called <system identifier>/<id>';
+
+REVOKE ALL ON FUNCTION pgbackup_list_all() FROM PUBLIC;
+
+-- ---------------------------------------------------------------------------
 -- Verification and proofs
 -- ---------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * list.c
- *	  pgbackup_list and pgbackup_contents: what the repository holds.
+ *	  pgbackup_list, pgbackup_list_all and pgbackup_contents: what the repository holds.
  *
  * They read the repository itself: it is the truth, and nothing in the
  * database needs to be kept the same as it.
@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(pgbackup_list);
+PG_FUNCTION_INFO_V1(pgbackup_list_all);
 PG_FUNCTION_INFO_V1(pgbackup_contents);
 
 /* Text of a manifest is UTF-8. */
@@ -34,8 +35,17 @@ text_datum(const char *utf8)
 	return CStringGetTextDatum(pgb_from_utf8(utf8));
 }
 
+/* What it is called by who wants it from here. */
+static const char *
+name_of(const PgbRepository *repository, const PgbCatalogEntry *entry)
+{
+	if (repository->system_identifier == GetSystemIdentifier())
+		return entry->id;
+	return psprintf(UINT64_FORMAT "/%s", repository->system_identifier, entry->id);
+}
+
 static void
-list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
+list_entry(ReturnSetInfo *rsinfo, const PgbRepository *repository, const PgbCatalogEntry *entry)
 {
 	const PgbManifest *m = entry->manifest;
 	Datum		values[17] = {0};
@@ -52,7 +62,7 @@ list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
 	} while (0)
 
 	memset(nulls, true, sizeof(nulls));
-	COLUMN(CStringGetTextDatum(entry->id));
+	COLUMN(CStringGetTextDatum(name_of(repository, entry)));
 	if (m == NULL)
 	{
 		COLUMN(CStringGetTextDatum(pgb_kind_name((PgbKind) entry->id[strlen(entry->id) - 1])));
@@ -89,37 +99,63 @@ list_entry(ReturnSetInfo *rsinfo, const PgbCatalogEntry *entry)
 }
 
 static void
-warn_of_damage(const PgbCatalogEntry *entry)
+warn_of_damage(const PgbRepository *repository, const PgbCatalogEntry *entry)
 {
+	const char *name = name_of(repository, entry);
+
 	ereport(WARNING,
 			(errcode(entry->is_newer ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_DATA_CORRUPTED),
-			 entry->is_newer ? errmsg("backup \"%s\" was made by a newer version of pgbackup", entry->id) :
-			 errmsg("backup \"%s\" is damaged", entry->id),
+			 entry->is_newer ? errmsg("backup \"%s\" was made by a newer version of pgbackup", name) :
+			 errmsg("backup \"%s\" is damaged", name),
 			 errdetail_internal("%s", entry->damage)));
+}
+
+static void
+list_backups(ReturnSetInfo *rsinfo, PgbRepository *repository)
+{
+	int			count;
+	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
+
+	for (int n = 0; n < count; n++)
+	{
+		if (entries[n].damage != NULL)
+			warn_of_damage(repository, &entries[n]);
+		list_entry(rsinfo, repository, &entries[n]);
+	}
+}
+
+/* Before the first backup there is no repository, and nothing to list; after it there is. */
+static bool
+is_there(void)
+{
+	pgb_place_check(PGB_PLACE_BACKUPS, pgb_guc_repository);
+	return access(pgb_guc_repository, F_OK) == 0 || errno != ENOENT;
 }
 
 Datum
 pgbackup_list(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	PgbRepository *repository;
-	PgbCatalogEntry *entries;
-	int			count;
+	InitMaterializedSRF(fcinfo, 0);
+	if (is_there())
+		list_backups((ReturnSetInfo *) fcinfo->resultinfo, pgb_server_repository(false));
+	PG_RETURN_NULL();
+}
+
+/* The same of every cluster, such as the one that was here before this one. */
+Datum
+pgbackup_list_all(PG_FUNCTION_ARGS)
+{
+	uint64	   *clusters;
 
 	InitMaterializedSRF(fcinfo, 0);
-
-	/* before the first backup there is no repository, and nothing to list; after it there is */
-	pgb_place_check(PGB_PLACE_BACKUPS, pgb_guc_repository);
-	if (access(pgb_guc_repository, F_OK) != 0 && errno == ENOENT)
+	if (!is_there())
 		PG_RETURN_NULL();
-
-	repository = pgb_server_repository(false);
-	entries = pgb_catalog_list(repository, &count);
-	for (int n = 0; n < count; n++)
+	clusters = pgb_repository_clusters(pgb_repository_open_store(pgb_guc_repository, false));
+	for (; *clusters != 0; clusters++)
 	{
-		if (entries[n].damage != NULL)
-			warn_of_damage(&entries[n]);
-		list_entry(rsinfo, &entries[n]);
+		CHECK_FOR_INTERRUPTS();
+		list_backups((ReturnSetInfo *) fcinfo->resultinfo,
+					 pgb_repository_open(pgb_guc_repository, *clusters, false));
 	}
 	PG_RETURN_NULL();
 }

@@ -169,6 +169,10 @@ is(content_of($own), $kept, 'those of its predecessor are not touched');
 
 # ---- and gets its data from those ----
 
+$list =~ s/pgbackup_list/pgbackup_list_all/;
+my $both = $anew->safe_psql('postgres', $list);
+like($both, qr{^$system/$last complete postgres$}m, 'it lists those of its predecessor');
+is(join(' ', grep { !m{/} } $both =~ /^(\S+)/mg), ids($anew), 'beside its own');
 stages($anew, "$system/$last", $later, 'a table is staged from a backup of the predecessor');
 stages($anew, "$system/latest", $later, 'or from the latest of them');
 is($anew->safe_psql('postgres', "SELECT row_count FROM pgbackup_contents('$system/$last') WHERE table_name = 't'"), 5000, 'whose contents are listed');
