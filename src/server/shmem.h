@@ -146,6 +146,9 @@ extern bool pgb_job_take_result(PgbJobRef job, PgbJobResult *result);
 /* Is there nobody to start it? */
 extern bool pgb_job_is_stranded(PgbJobRef job);
 
+/* Has it no worker yet? */
+extern bool pgb_job_is_queued(PgbJobRef job);
+
 /* The id of its backup; false as long as it has none. */
 extern bool pgb_job_backup_id(PgbJobRef job, char id[PGB_ID_SIZE]);
 

@@ -211,6 +211,16 @@ pgb_job_pids(PgbJobRef ref, int *worker_pid, int *dump_pid)
 	pgb_slots_unlock();
 }
 
+bool
+pgb_job_is_queued(PgbJobRef ref)
+{
+	PgbSlot    *slot = pgb_slot_lock(ref, LW_SHARED);
+	bool		queued = slot != NULL && slot->state == PGB_SLOT_REQUESTED;
+
+	pgb_slots_unlock();
+	return queued;
+}
+
 void
 pgb_job_forget(PgbJobRef ref)
 {

@@ -95,6 +95,16 @@ check_launcher(PgbJobRef job)
 				 errhint("The server's log tells why. max_worker_processes must leave room for it when the server starts.")));
 }
 
+/* The server's log has this at once, but who waits does not see that. */
+static void
+tell_queued(PgbTask task, PgbJobRef job)
+{
+	if (pgb_job_is_queued(job))
+		ereport(NOTICE,
+				(errmsg("the %s waits for a free background worker", pgb_task_ops(task)->noun),
+				 errhint("It begins when one is free; if that takes too long, raise max_worker_processes.")));
+}
+
 /* The error with which the job has failed, or what is to be known of its success. */
 static void
 raise_result(const PgbJobResult *result)
@@ -116,6 +126,7 @@ wait_for_job(PgbTask task, PgbJobRef job, bool to_the_end)
 	TimestampTz began = GetCurrentTimestamp();
 	TimestampTz checked = began;
 	int			interval = FIRST_LOCK_CHECK_MS;
+	bool		is_patient = true;
 
 	for (;;)
 	{
@@ -138,7 +149,12 @@ wait_for_job(PgbTask task, PgbJobRef job, bool to_the_end)
 		{
 			check_own_locks(task, job);
 			if (TimestampDifferenceExceeds(began, now, LAUNCHER_PATIENCE_MS))
+			{
 				check_launcher(job);
+				if (is_patient)
+					tell_queued(task, job);
+				is_patient = false;
+			}
 			checked = now;
 			interval = NEXT_LOCK_CHECK_MS;
 		}

@@ -226,5 +226,15 @@ is(schema(), $schema, 'are as they were');
 is(sql($hashes), $rows, 'with their rows');
 nothing_is_left('odd names');
 
+# ---- no worker ----
+
+# two, and both are launchers
+sql('DROP TABLE orders CASCADE; ALTER SYSTEM SET max_worker_processes = 2');
+$node->restart;
+like(($node->psql('postgres', "SET statement_timeout = '10s'; $undrop"))[2],
+	qr/NOTICE:  the recovery waits for a free background worker\nHINT:  .*raise max_worker_processes.*statement timeout/s,
+	'who waits for a worker is told so, and can end it');
+nothing_is_left('a job that has not begun');
+
 $node->stop;
 done_testing();
