@@ -49,6 +49,15 @@ has_successor(const PgbCheck *check, int index)
 	return false;
 }
 
+/* What is wrong may be a sentence already. */
+static const char *
+full_stop_after(const char *text)
+{
+	size_t		length = strlen(text);
+
+	return length > 0 && text[length - 1] == '.' ? "" : ".";
+}
+
 static void
 report_incomplete(PgbCheck *check, const char *name, int index)
 {
@@ -56,12 +65,13 @@ report_incomplete(PgbCheck *check, const char *name, int index)
 
 	if (entry->is_newer)
 		pgb_check_report(check, name, PGB_CHECK_WARN,
-						 psprintf("Backup \"%s\" was made by a newer version of pgbackup: %s.",
-								  entry->id, entry->damage),
+						 psprintf("Backup \"%s\" was made by a newer version of pgbackup: %s%s",
+								  entry->id, entry->damage, full_stop_after(entry->damage)),
 						 "Use a newer version; retention leaves this backup alone.");
 	else
 		pgb_check_report(check, name, has_successor(check, index) ? PGB_CHECK_WARN : PGB_CHECK_FAIL,
-						 psprintf("Backup \"%s\" is damaged: %s.", entry->id, entry->damage),
+						 psprintf("Backup \"%s\" is damaged: %s%s", entry->id, entry->damage,
+								  full_stop_after(entry->damage)),
 						 "Make a new backup; \"pgbackup verify\" looks into all of them.");
 }
 
@@ -89,7 +99,7 @@ pgb_check_backups(PgbCheck *check, const char *name)
 	report_strangers(check, name);
 	if (complete > 0)
 		pgb_check_report(check, name, PGB_CHECK_OK,
-						 psprintf("%d backups, %d of them complete.", check->nentries, complete), NULL);
+						 psprintf("Backups: %d, of which are complete: %d.", check->nentries, complete), NULL);
 	else
 		pgb_check_report(check, name, PGB_CHECK_FAIL, "There is no complete backup.",
 						 "SELECT pgbackup_run() makes one.");

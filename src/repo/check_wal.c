@@ -75,7 +75,7 @@ pgb_check_latest(PgbCheck *check, const char *name)
 		return;
 	route = pgb_route_find(check->repository, &target, NULL);
 	pgb_check_report(check, name, PGB_CHECK_OK,
-					 psprintf("The end of timeline %u, %s, can be recovered from backup \"%s\" with %d WAL segments.",
+					 psprintf("The end of timeline %u, %s, can be recovered from backup \"%s\"; WAL segments for that: %d.",
 							  route->timeline, pgb_lsn_to_text(route->end_lsn), route->backup->id,
 							  route->nsegments), NULL);
 }

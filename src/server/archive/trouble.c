@@ -126,10 +126,10 @@ pgb_archive_trouble_over(void)
 	(void) pgb_archive_ready(&waiting, NULL);
 	if (seconds < 120)
 		ereport(LOG,
-				(errmsg("archiving goes on after %ld seconds; %d WAL files have waited", seconds, waiting)));
+				(errmsg("archiving goes on after %ld seconds; WAL files that have waited: %d", seconds, waiting)));
 	else
 		ereport(LOG,
-				(errmsg("archiving goes on after %ld minutes; %d WAL files have waited",
+				(errmsg("archiving goes on after %ld minutes; WAL files that have waited: %d",
 						seconds / 60, waiting)));
 }
 

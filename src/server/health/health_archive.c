@@ -63,7 +63,7 @@ report_ours(PgbHealth *health)
 		bytes += ready[i].kind == PGB_WAL_SEGMENT || ready[i].kind == PGB_WAL_PARTIAL ? wal_segment_size : 0;
 	if (oldest_at != 0)
 		age = GetCurrentTimestamp() - oldest_at;
-	waiting = psprintf("%d files wait, %llu MB, the first of them for %s.", count,
+	waiting = psprintf("Files that wait: %d (%llu MB), the first of them for %s.", count,
 					   (unsigned long long) (bytes >> 20), pgb_check_age_text(age));
 
 	if (status.failing_since != 0)
