@@ -18,6 +18,16 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# The library with it, without the end of its name.
+sub build_mixed_record
+{
+	my $library = PostgreSQL::Test::Utils::tempdir() . '/mixed_record';
+	my ($include) = `$ENV{PG_CONFIG} --includedir-server` =~ /(.*)/;
+
+	system_or_bail('cc', '-O', '-fPIC', '-shared', "-I$include", '-o', "$library.so", 'test/lib/mixed_record.c');
+	return $library;
+}
+
 # ---- a live server, its base backup and its WAL ----
 
 my $live = PostgreSQL::Test::Cluster->new('live');
@@ -45,6 +55,7 @@ $live->safe_psql('shop', qq{
 	CREATE TABLE junk AS $rows;
 	CREATE TABLE unwanted AS $rows;
 	CREATE INDEX ON unwanted (i);
+	CREATE TABLE mingled AS $rows;
 	CREATE TABLE spaced TABLESPACE early AS $rows;
 	CREATE TABLE begun AS $rows});
 
@@ -89,6 +100,14 @@ $live->safe_psql('shop', qq{
 	CREATE TABLE far TABLESPACE later AS $rows;
 	INSERT INTO spaced SELECT i + 10000, t FROM spaced});
 $live->safe_psql('shop', "BEGIN; INSERT INTO begun VALUES (0, 'prepared'); PREPARE TRANSACTION 'p'");
+
+# One record of a table that is wanted and of one that is not, which comes first; with images of both pages.
+my $mixed = build_mixed_record();
+$live->safe_psql('shop', qq{
+	CREATE FUNCTION change_both(regclass, regclass) RETURNS void LANGUAGE c AS '$mixed';
+	CHECKPOINT;
+	SELECT change_both('mingled', 'orders')});
+like($live->safe_psql('shop', 'SELECT max(id) FROM (SELECT id FROM orders OFFSET 0) o'), qr/^1000\d{3}$/, 'a row was changed by a mixed record');
 
 my $before_drop = $live->safe_psql('shop', 'SELECT pg_current_wal_insert_lsn()');
 my %truth = map { $_ => table_hash($live, 'shop', $_) } 'orders', 'begun', 'newtab', 'spaced', 'far';
