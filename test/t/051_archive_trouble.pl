@@ -294,10 +294,11 @@ for my $workers (0, 1)
 		}
 		if ($victim eq 'server')
 		{
-			my @orphans = children($node);
+			# the postmaster, too, is there until somebody has waited for it
+			my @processes = (children($node), read_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/);
 
 			$node->kill9;
-			wait_for(sub { !kill 0, @orphans }, 'the orphans of the server');
+			wait_for(sub { !kill 0, @processes }, 'the end of all processes of the server');
 			$node->start;
 			$killed{server}++;
 		}
