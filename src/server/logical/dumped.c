@@ -13,6 +13,7 @@
 #include "server/logical/dumped.h"
 #include "storage/ipc.h"
 #include "storage/pmsignal.h"
+#include "storage/shmem.h"
 
 #define COPY_CHUNK		(256 * 1024)
 

@@ -14,6 +14,7 @@
 
 #include "io/digest.h"
 #include "server/physical/pack.h"
+#include "storage/shmem.h"
 
 struct PgbPackWriter
 {
