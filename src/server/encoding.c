@@ -79,3 +79,16 @@ pgb_from_utf8(const char *utf8)
 {
 	return convert(utf8, PG_UTF8, GetDatabaseEncoding());
 }
+
+char *
+pgb_valid_text(const char *bytes)
+{
+	char	   *text = pstrdup(bytes);
+	int			length = strlen(text);
+	int			valid = 0;
+
+	while ((valid += pg_encoding_verifymbstr(GetDatabaseEncoding(), text + valid,
+											 length - valid)) < length)
+		text[valid++] = NO_EQUIVALENT;
+	return text;
+}

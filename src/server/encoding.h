@@ -19,4 +19,7 @@
 extern char *pgb_to_utf8(const char *text);
 extern char *pgb_from_utf8(const char *utf8);
 
+/* What may be anything, as what is valid in the encoding of this database; palloc'd. */
+extern char *pgb_valid_text(const char *bytes);
+
 #endif							/* PGB_ENCODING_H */

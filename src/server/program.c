@@ -11,9 +11,9 @@
 #include "port/port.h"
 
 #include "catalog/pg_authid.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "postmaster/postmaster.h"
+#include "server/encoding.h"
 #include "server/guc.h"
 #include "server/logical/dump_session.h"
 #include "server/program.h"
@@ -182,19 +182,6 @@ pgb_program_start(PgbProgram *program, const char *database, const char *options
 
 /* ---- its words ---- */
 
-char *
-pgb_program_text(const char *words)
-{
-	char	   *text = pstrdup(words);
-	int			length = strlen(text);
-	int			valid = 0;
-
-	while ((valid += pg_encoding_verifymbstr(GetDatabaseEncoding(), text + valid,
-											 length - valid)) < length)
-		text[valid++] = '?';
-	return text;
-}
-
 /* What helps depends on what went wrong, which only its words tell. */
 static const char *
 hint_for(const char *words)
@@ -234,7 +221,7 @@ hint_for(const char *words)
 void
 pgb_program_check(PgbSubprocess *process, const char *name)
 {
-	char	   *words = pgb_program_text(pgb_subprocess_words(process));
+	char	   *words = pgb_valid_text(pgb_subprocess_words(process));
 	const char *hint;
 
 	if (pgb_subprocess_succeeded(process))

@@ -59,9 +59,6 @@ extern void pgb_conninfo_add(StringInfo conninfo, const char *keyword, const cha
 /* The path of a program in the directory of the server's own, wherever the clients are. */
 extern char *pgb_program_beside_server(const char *name);
 
-/* The words of a program, which may be anything, as text of the server's encoding; palloc'd. */
-extern char *pgb_program_text(const char *words);
-
 /*
  * Raises ERRCODE_EXTERNAL_ROUTINE_EXCEPTION with the program's own words as the
  * detail, and a hint for the common causes, if it has ended without success.

@@ -11,6 +11,7 @@
 
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "server/encoding.h"
 #include "server/health/health.h"
 #include "server/program.h"
 #include "storage/latch.h"
@@ -101,7 +102,7 @@ pgb_health_programs(PgbHealth *health)
 		all_right = false;
 		pgb_health_report(health, PGB_CHECK_FAIL,
 						  psprintf("\"%s\" is of another version than the server, which is %s: it says \"%s\".",
-								   program->arguments[0], PG_VERSION, pgb_program_text(answer)),
+								   program->arguments[0], PG_VERSION, pgb_valid_text(answer)),
 						  "Set pgbackup.bin_directory to where the client programs of the server's version are.");
 	}
 	if (access(pgb_program_beside_server("pgbackup"), X_OK) != 0)
@@ -152,6 +153,6 @@ pgb_health_connection(PgbHealth *health)
 						  "Check pgbackup.conninfo: it must lead to this very server.");
 	else
 		pgb_health_report(health, PGB_CHECK_WARN,
-						  psprintf("psql was connected, but said something else: \"%s\".", pgb_program_text(answer)),
+						  psprintf("psql was connected, but said something else: \"%s\".", pgb_valid_text(answer)),
 						  NULL);
 }

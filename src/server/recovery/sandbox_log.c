@@ -15,8 +15,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "mb/pg_wchar.h"
 #include "sandbox/sandbox.h"
+#include "server/encoding.h"
 #include "server/recovery/sandbox_work.h"
 
 /* Of the last lines so many bytes are kept. */
@@ -152,12 +152,8 @@ pgb_sandbox_log_words(const PgbSandboxLog *log)
 {
 	char	   *text = pstrdup(log->last.data);
 	int			length = strlen(text);
-	int			valid = 0;
 
 	while (length > 0 && text[length - 1] == '\n')
 		text[--length] = '\0';
-	while ((valid += pg_encoding_verifymbstr(GetDatabaseEncoding(), text + valid,
-											 length - valid)) < length)
-		text[valid++] = '?';
-	return text;
+	return pgb_valid_text(text);
 }

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "repo/verify.h"
+#include "server/encoding.h"
 #include "server/recovery/recover_work.h"
 #include "server/restore/restore.h"
 #include "server/verify/verify.h"
@@ -98,8 +99,8 @@ take_problem(void *arg, const char *object, const char *detail, bool missing)
 {
 	Stored	   *stored = arg;
 
-	pgb_findings_add(stored->verification->findings, stored->name, pgb_trial_text(object),
-					 missing ? PGB_FOUND_MISSING : PGB_FOUND_DAMAGED, pgb_trial_text(detail));
+	pgb_findings_add(stored->verification->findings, stored->name, pgb_valid_text(object),
+					 missing ? PGB_FOUND_MISSING : PGB_FOUND_DAMAGED, pgb_valid_text(detail));
 }
 
 static void

@@ -161,10 +161,7 @@ extern void pgb_trial_problem(PgbTrial *trial, const char *object, const char *s
 extern void pgb_trial_table(PgbTrial *trial, const char *database, const char *schema_name,
 							const char *table_name, uint64 rows, const char *digest);
 
-/* Text in any state becomes text of this database's encoding, palloc'd. */
-extern char *pgb_trial_text(const char *bytes);
-
-/* The same of text of the manifest.  In a job. */
+/* Text of the manifest as text of this database's encoding, palloc'd.  In a job. */
 extern char *pgb_trial_from_utf8(const char *utf8);
 
 /* ---- both ways: they fill trial, and raise what they fail with ---- */

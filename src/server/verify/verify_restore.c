@@ -10,7 +10,6 @@
 #include "port/port.h"
 
 #include "access/xact.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "server/encoding.h"
@@ -76,7 +75,7 @@ pgb_trial_problem(PgbTrial *trial, const char *object, const char *status, const
 	sentence = format(text, args);
 	va_end(args);
 	pgb_findings_add(trial->verification->findings, trial->verification->manifest->id,
-					 pgb_trial_text(object), status, pgb_trial_text(sentence));
+					 pgb_valid_text(object), status, pgb_valid_text(sentence));
 }
 
 void
@@ -92,19 +91,6 @@ pgb_trial_table(PgbTrial *trial, const char *database, const char *schema_name,
 	table->digest = digest == NULL ? NULL : pstrdup(digest);
 	trial->tables = lappend(trial->tables, table);
 	trial->proof.rows += rows;
-}
-
-char *
-pgb_trial_text(const char *bytes)
-{
-	char	   *text = pstrdup(bytes);
-	int			length = strlen(text);
-	int			valid = 0;
-
-	while ((valid += pg_encoding_verifymbstr(GetDatabaseEncoding(), text + valid,
-											 length - valid)) < length)
-		text[valid++] = '?';
-	return text;
 }
 
 /* Conversions are in the catalogs; a job is in no transaction here. */
@@ -201,7 +187,7 @@ sentences_of(List *list, int *count)
 
 	*count = 0;
 	foreach(lc, list)
-		sentences[(*count)++] = to_utf8(pgb_trial_text(lfirst(lc)));
+		sentences[(*count)++] = to_utf8(pgb_valid_text(lfirst(lc)));
 	return sentences;
 }
 
@@ -233,7 +219,7 @@ join(List *sentences)
 
 	initStringInfo(&text);
 	foreach(lc, sentences)
-		appendStringInfo(&text, " %s", pgb_trial_text(lfirst(lc)));
+		appendStringInfo(&text, " %s", pgb_valid_text(lfirst(lc)));
 	return text.data;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "repo/datadir_file.h"
+#include "server/encoding.h"
 #include "server/program.h"
 #include "server/recovery/recover_work.h"
 #include "server/verify/verify_script.h"
@@ -220,7 +221,7 @@ failure_of(PgbScript *script)
 
 	if (script->has_ended && pgb_subprocess_succeeded(script->program))
 		return NULL;
-	return psprintf("psql %s: %s", pgb_subprocess_end_text(script->program), pgb_trial_text(words));
+	return psprintf("psql %s: %s", pgb_subprocess_end_text(script->program), pgb_valid_text(words));
 }
 
 static void
