@@ -181,6 +181,22 @@ is_created(const Commit *commit, Oid oid)
 	return false;
 }
 
+/* Is this the OID of a relation that the transaction has made?  A rewrite makes one, and takes its file. */
+static bool
+is_made(const Commit *commit, Oid database, Oid oid)
+{
+	ListCell   *cell;
+
+	foreach(cell, commit->held.rows)
+	{
+		const PgbFindRow *row = lfirst(cell);
+
+		if (row->is_new && row->relation.database == database && row->relation.oid == oid)
+			return true;
+	}
+	return false;
+}
+
 /* Was a table there before the transaction?  What nobody knows may have been one. */
 static bool
 was_table(const Find *find, const Commit *commit, const PgbFindRelation *which,
@@ -190,7 +206,9 @@ was_table(const Find *find, const Commit *commit, const PgbFindRelation *which,
 
 	if (row != NULL || relation != NULL)
 		return is_table(row != NULL ? row->kind : relation->kind);
-	return commit->parsed.nrels > 0 && !is_created(commit, which->oid);
+	/* the record of its file may be of before the transaction had a number: its row is not */
+	return commit->parsed.nrels > 0 && !is_created(commit, which->oid) &&
+		!is_made(commit, which->database, which->oid);
 }
 
 static void
@@ -277,22 +295,6 @@ seems_truncated(const Find *find, const Commit *commit, const PgbFindRelation *w
 {
 	return relation != NULL && relation->kind == RELKIND_RELATION && may_truncate(commit) &&
 		loses_its_file(find, commit, which, relation);
-}
-
-/* Is this the OID of a relation that the transaction has made?  A rewrite makes one, and takes its file. */
-static bool
-is_made(const Commit *commit, Oid database, Oid oid)
-{
-	ListCell   *cell;
-
-	foreach(cell, commit->held.rows)
-	{
-		const PgbFindRow *row = lfirst(cell);
-
-		if (row->is_new && row->relation.database == database && row->relation.oid == oid)
-			return true;
-	}
-	return false;
 }
 
 static bool
