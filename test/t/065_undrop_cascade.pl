@@ -311,6 +311,17 @@ sql(q{
 	CREATE DOMAIN trapped AS int CHECK (public.trap(VALUE));
 	CREATE TABLE bait AS SELECT 1 AS i;
 	CREATE VIEW baited AS SELECT i, '{1}'::trapped[] AS t FROM bait;
+	-- where the functions of the CHECK are the server's own: one reads a view, one calls a cast
+	CREATE VIEW trap_view AS SELECT public.trap(1);
+	CREATE DOMAIN trapped_by_view AS int CHECK (pg_catalog.table_to_xml('public.trap_view', true, false, '') IS NOT NULL);
+	CREATE TABLE bait_of_view AS SELECT 1 AS i;
+	CREATE VIEW baited_by_view AS SELECT i, '{1}'::trapped_by_view[] AS t FROM bait_of_view;
+	CREATE TYPE mood AS ENUM ('bad');
+	CREATE FUNCTION to_json_by_trap(mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM public.trap(1); RETURN '1'; END$$;
+	CREATE CAST (mood AS json) WITH FUNCTION to_json_by_trap(mood);
+	CREATE DOMAIN trapped_by_cast AS mood CHECK (pg_catalog.to_json(VALUE) IS NOT NULL);
+	CREATE TABLE bait_of_cast AS SELECT 1 AS i;
+	CREATE VIEW baited_by_cast AS SELECT i, '{bad}'::trapped_by_cast[] AS t FROM bait_of_cast;
 	CREATE TABLE plain_bait AS SELECT 2 AS i;
 	CREATE VIEW plain_baited AS SELECT i, '{1}'::int[] AS t, '2020-01-01'::timestamptz AS at FROM plain_bait WHERE i > 1;
 	RESET ROLE;
@@ -321,17 +332,21 @@ sql(q{
 	BEGIN INSERT INTO public.ddl_log SELECT command_tag FROM pg_catalog.pg_event_trigger_ddl_commands() WHERE pg_catalog.clock_timestamp() > '2020-01-01'; END$$;
 	CREATE EVENT TRIGGER log_ddl ON ddl_command_end EXECUTE FUNCTION log_ddl();
 });
-sql('DROP TABLE bait CASCADE');
+my %trap = (bait => 'trap', bait_of_view => 'trap', bait_of_cast => 'to_json_by_trap');
+sql("DROP TABLE $_ CASCADE") foreach sort keys %trap;
 my $as_dropped = everything();
-fails_like($node, q{SELECT pgbackup_undrop('bait', cascade => true)},
-	qr/DETAIL:  Function "trap" must not run with the rights of a superuser.*: grant the owner what he lacks/s, 'what would run code of a user as a superuser is refused');
-is(sql(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'}), 'f', 'and has not run');
+foreach (sort keys %trap)
+{
+	fails_like($node, qq{SELECT pgbackup_undrop('$_', cascade => true)},
+		qr/DETAIL:  Function "$trap{$_}" must not run with the rights of a superuser.*: grant the owner what he lacks/s, "what would run code of a user as a superuser is refused: $_");
+	is(sql(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'}), 'f', 'and has not run');
+}
 is_same(everything(), $as_dropped, 'nothing has changed');
 sql('DROP TABLE plain_bait CASCADE');
 is(sql(q{SELECT pgbackup_undrop('plain_bait', cascade => true)}), 'plain_bait', 'a view without such a thing comes back, in spite of an event trigger');
 is(sql('SELECT * FROM plain_baited'), '2|{1}|2020-01-01 00:00:00+00', 'and is what it was');
 sql('GRANT CREATE ON SCHEMA public TO mallory');
-is(sql(q{SELECT pgbackup_undrop('bait', cascade => true)}), 'bait', 'as its owner the other comes back, too');
+is(sql("SELECT pgbackup_undrop('$_', cascade => true)"), $_, "as its owner the other comes back, too: $_") foreach sort keys %trap;
 is(sql(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'}), 'f', 'with no more rights than he has');
 
 $node->stop;

@@ -5,11 +5,12 @@
  *
  * A definition runs code when it is read: a constant of an array, a composite or a range of a domain is
  * checked by the domain's CHECK, wherever it stands, and be it in a view.  So while a superuser lends his
- * rights, no function is called with them but those that belong to superusers and change nothing.  What
- * runs as somebody else meanwhile (an index's expression, as the owner of its table) is not our matter.
+ * rights, no function is called with such rights but those that belong to superusers and change nothing;
+ * nor by those: to_json() calls a user's cast, table_to_xml() reads a view.
+ * What runs as somebody else meanwhile (an index's expression, as the owner of its table) is not our matter.
  *
- * The functions of event triggers are called, for only superusers make those; what queries
- * these run is theirs to know.
+ * The functions of event triggers are called, for only superusers make those; what they call is theirs
+ * to know.
  *
  * src/server/promote/promote_lend.c
  *
@@ -23,7 +24,8 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_range.h"
-#include "executor/executor.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "server/attempt.h"
 #include "server/promote/promote.h"
@@ -31,11 +33,11 @@
 #include "utils/syscache.h"
 
 static object_access_hook_type previous_access_hook = NULL;
-static ExecutorStart_hook_type previous_start_hook = NULL;
-static ExecutorEnd_hook_type previous_end_hook = NULL;
+static needs_fmgr_hook_type previous_needs_hook = NULL;
+static fmgr_hook_type previous_call_hook = NULL;
 
 static Oid	lender = InvalidOid;	/* whose rights are lent just now */
-static int	queries = 0;			/* that run meanwhile, one within the other */
+static const FmgrInfo *trigger = NULL;	/* an event trigger's function that is at work meanwhile */
 
 pg_noreturn static void refuse(Oid function);
 
@@ -51,50 +53,71 @@ refuse(Oid function)
 }
 
 static bool
-is_harmless(Oid function)
+belongs_to_superuser(Oid function)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	bool		harmless;
+	bool		belongs = false;
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	harmless = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile != PROVOLATILE_VOLATILE &&
-		superuser_arg(((Form_pg_proc) GETSTRUCT(tuple))->proowner);
-	ReleaseSysCache(tuple);
-	return harmless;
+	if (HeapTupleIsValid(tuple))
+	{
+		belongs = superuser_arg(((Form_pg_proc) GETSTRUCT(tuple))->proowner);
+		ReleaseSysCache(tuple);
+	}
+	return belongs;
 }
+
+static bool
+is_harmless(Oid function)
+{
+	return belongs_to_superuser(function) && func_volatile(function) != PROVOLATILE_VOLATILE;
+}
+
+/* Does a superuser's right reach whatever is called just now? */
+static bool
+is_watched(void)
+{
+	return OidIsValid(lender) && trigger == NULL && superuser();
+}
+
+/* ---- what an expression calls, when that is made ready ---- */
 
 static void
 on_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 {
 	if (previous_access_hook)
 		previous_access_hook(access, class, object, sub, arg);
-	if (OidIsValid(lender) && access == OAT_FUNCTION_EXECUTE && queries <= 0 &&
-		GetUserId() == lender && !is_harmless(object))
+	if (access == OAT_FUNCTION_EXECUTE && is_watched() && !is_harmless(object))
 		refuse(object);
 }
 
-/* No expression of a definition gets here: a function that it calls would be the first. */
-static void
-on_start(QueryDesc *query, int flags)
+/* ---- calls of all that is not built in, whoever calls ---- */
+
+static bool
+on_needs(Oid function)
 {
-	if (OidIsValid(lender))
-		queries++;
-	if (previous_start_hook)
-		previous_start_hook(query, flags);
-	else
-		standard_ExecutorStart(query, flags);
+	return OidIsValid(lender) || (previous_needs_hook && previous_needs_hook(function));
 }
 
-static void
-on_end(QueryDesc *query)
+static bool
+is_event_trigger(Oid function)
 {
-	if (previous_end_hook)
-		previous_end_hook(query);
-	else
-		standard_ExecutorEnd(query);
-	if (OidIsValid(lender))
-		queries--;
+	return get_func_rettype(function) == EVENT_TRIGGEROID;
+}
+
+/* Volatile ones are among them: the server itself calls the validators of languages and foreign data wrappers. */
+static void
+on_call(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
+{
+	bool		is_start = (event == FHET_START);
+
+	if (is_start && is_watched() && !belongs_to_superuser(function->fn_oid))
+		refuse(function->fn_oid);
+	if (previous_call_hook)
+		previous_call_hook(event, function, arg);
+	if (is_start && is_watched() && is_event_trigger(function->fn_oid))
+		trigger = function;
+	else if (!is_start && function == trigger)
+		trigger = NULL;
 }
 
 void
@@ -102,13 +125,13 @@ pgb_promote_lend_install(void)
 {
 	previous_access_hook = object_access_hook;
 	object_access_hook = on_access;
-	previous_start_hook = ExecutorStart_hook;
-	ExecutorStart_hook = on_start;
-	previous_end_hook = ExecutorEnd_hook;
-	ExecutorEnd_hook = on_end;
+	previous_needs_hook = needs_fmgr_hook;
+	needs_fmgr_hook = on_needs;
+	previous_call_hook = fmgr_hook;
+	fmgr_hook = on_call;
 }
 
-/* The function that makes ranges canonical is called where no hook sees it. */
+/* The function that makes ranges canonical may have been made ready before, so that no hook sees it. */
 static void
 refuse_canonical(void *arg)
 {
@@ -134,21 +157,23 @@ ErrorData *
 pgb_promote_try_lent(Oid superuser, const PgbPiece *piece)
 {
 	Oid			outer_lender = lender;
-	int			outer_queries = queries;
+	const FmgrInfo *outer_trigger = trigger;
 	ErrorData  *error = pgb_attempt(refuse_canonical, NULL);
 
+	if (error != NULL && error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
+		ReThrowError(error);
 	if (error != NULL)
 		return error;
 	PG_TRY();
 	{
 		lender = superuser;
-		queries = 0;
+		trigger = NULL;
 		error = pgb_promote_try_as(superuser, PGB_AS_ROLE, piece);
 	}
 	PG_FINALLY();
 	{
 		lender = outer_lender;
-		queries = outer_queries;
+		trigger = outer_trigger;
 	}
 	PG_END_TRY();
 	return error;
