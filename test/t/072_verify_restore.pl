@@ -75,6 +75,20 @@ $node->safe_psql('shop', q{
 	CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'meddled'; END $$;
 	CREATE EVENT TRIGGER meddle ON ddl_command_start EXECUTE FUNCTION meddle();
 });
+# functions of a user that fit the arguments better than those of amcheck, which is in a schema of his
+my $bait = "$ENV{TMPDIR}/bait";
+$node->safe_psql('shop', qq{
+	ALTER EVENT TRIGGER meddle DISABLE;
+	CREATE EXTENSION amcheck;
+	CREATE ROLE eve;
+	GRANT CREATE ON SCHEMA public TO eve;
+	SET ROLE eve;
+	CREATE FUNCTION verify_heapam(int, boolean, boolean) RETURNS TABLE (blkno bigint, msg text) LANGUAGE plpgsql
+	AS \$\$ BEGIN COPY (SELECT 1) TO '$bait'; END \$\$;
+	CREATE FUNCTION bt_index_check(int, boolean) RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN COPY (SELECT 1) TO '$bait'; END \$\$;
+	RESET ROLE;
+	ALTER EVENT TRIGGER meddle ENABLE;
+});
 my $good = full_backup($node);
 
 # ---- all is well ----
@@ -102,6 +116,7 @@ my $more = more_files();
 $found = verify("'latest full', 'restore'");
 like($found, qr/^ok $good: Checked: .* It was restored in [0-9.]+ s.* WAL was replayed up to .*amcheck has found [0-9]+ heaps right/m, 'a restore');
 unlike($found, qr/^(damaged|missing|failed)/m, 'without a problem') or diag($found);
+ok(!-e $bait, 'with its own functions, wherever it was installed');
 like($found, qr/^not checked $good\/restore: Indexes that amcheck does not know, or cannot look at here: [1-9]/m, 'a GIN index was not looked at');
 like($found, qr/^not checked $good\/restore: Rows were not compared.*and this cluster none of its pages\.$/m, 'there are no checksums to compare with');
 is(proven($good), 't', 'it is proven');

@@ -52,7 +52,7 @@ typedef struct Database
 	PgbTrial   *trial;
 	const PgbVerifyDatabase *which;
 	PgbVerifyTotals *totals;
-	char	   *amcheck;		/* the schema it is in, quoted; NULL: it is not there */
+	bool		has_amcheck;	/* in pg_catalog */
 	int			count;
 	int			allocated;
 	Relation   *relations;
@@ -146,7 +146,7 @@ take_setup(void *arg, char letter, int number, char *text)
 	MemoryContext old = MemoryContextSwitchTo(database->context);
 
 	if (letter == ROW_AMCHECK)
-		database->amcheck = quote(pgb_script_decode(text));
+		database->has_amcheck = true;
 	else if (letter == ROW_RELATION)
 		take_relation(database, text);
 	else if (letter == PGB_SCRIPT_ERROR)
@@ -171,10 +171,14 @@ add_setup(PgbScript *script, bool with_shared)
 	pgb_script_add_each(script,
 						"SELECT 'CREATE EXTENSION amcheck SCHEMA pg_catalog' FROM pg_catalog.pg_available_extensions"
 						" WHERE name = 'amcheck' AND installed_version IS NULL");
+	/* elsewhere users may have made functions of the same names, which fit the arguments better */
+	pgb_script_add_each(script,
+						"SELECT 'ALTER EXTENSION amcheck SET SCHEMA pg_catalog' FROM pg_catalog.pg_extension"
+						" WHERE extname = 'amcheck' AND extnamespace <> 'pg_catalog'::pg_catalog.regnamespace");
 	pgb_script_add(script, 0, KIND_SETUP,
-				   psprintf("SELECT '%s %c 0 ' || pg_catalog.encode(pg_catalog.textsend(n.nspname::text), 'hex')"
-							" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace"
-							" WHERE e.extname = 'amcheck'", script->token, ROW_AMCHECK));
+				   psprintf("SELECT '%s %c 0 there' FROM pg_catalog.pg_extension"
+							" WHERE extname = 'amcheck' AND extnamespace = 'pg_catalog'::pg_catalog.regnamespace",
+							script->token, ROW_AMCHECK));
 	pgb_script_add(script, 0, KIND_SETUP,
 				   psprintf("SELECT pg_catalog.concat_ws(' ', '%s', '%c', 0, c.oid, c.relkind,"
 							" CASE WHEN c.relkind = 'i' THEN c.relam = 403 ELSE c.relam = 2 END::int,"
@@ -222,45 +226,44 @@ add_reading(PgbScript *script, int number, const Relation *relation)
 
 /* It stops after the first page that is not right. */
 static void
-add_heap(PgbScript *script, const Database *database, int number, const Relation *relation)
+add_heap(PgbScript *script, int number, const Relation *relation)
 {
 	pgb_script_add(script, number, KIND_HEAP,
 				   psprintf("SELECT '%s %c %d block ' || coalesce(blkno::text, '?') || ': ' || msg"
-							" FROM %s.verify_heapam(%u, true, true)",
-							script->token, ROW_HEAP, number, database->amcheck, relation->oid));
+							" FROM pg_catalog.verify_heapam(%u, true, true)",
+							script->token, ROW_HEAP, number, relation->oid));
 }
 
 static void
-add_index(PgbScript *script, const Database *database, int number, const Relation *relation)
+add_index(PgbScript *script, int number, const Relation *relation)
 {
 	pgb_script_add(script, number, KIND_INDEX,
-				   psprintf("SELECT FROM %s.bt_index_check(%u, true)", database->amcheck,
-							relation->oid));
+				   psprintf("SELECT FROM pg_catalog.bt_index_check(%u, true)", relation->oid));
 }
 
 static void
 add_relation(PgbScript *script, Database *database, int number)
 {
 	const Relation *relation = &database->relations[number];
-	bool		has_amcheck = database->amcheck != NULL && relation->is_known;
+	bool		has_amcheck = database->has_amcheck && relation->is_known;
 
 	switch (relation->kind)
 	{
 		case RELKIND_INDEX:
 			if (has_amcheck)
-				add_index(script, database, number, relation);
+				add_index(script, number, relation);
 			else
 				database->totals->other_indexes++;
 			break;
 		case RELKIND_TOASTVALUE:
 			if (has_amcheck)
-				add_heap(script, database, number, relation);
+				add_heap(script, number, relation);
 			else
 				add_reading(script, number, relation);
 			break;
 		default:
 			if (has_amcheck && relation->kind != RELKIND_SEQUENCE)
-				add_heap(script, database, number, relation);
+				add_heap(script, number, relation);
 			add_reading(script, number, relation);
 			break;
 	}
@@ -367,7 +370,7 @@ bytes_to_check(const Database *database)
 
 	for (int i = 0; i < database->count; i++)
 		bytes += database->relations[i].size;
-	return bytes * (database->amcheck != NULL ? 2 : 1);
+	return bytes * (database->has_amcheck ? 2 : 1);
 }
 
 /* The largest first, so that all scripts end at about the same time. */
@@ -427,7 +430,7 @@ pgb_verify_database(PgbTrial *trial, const PgbVerifyDatabase *which, PgbVerifyTo
 	trial->proof.databases++;
 	if (!look_into(&database))
 		return;
-	if (database.amcheck == NULL)
+	if (!database.has_amcheck)
 		totals->without_amcheck++;
 	check_relations(&database);
 	if (database.problems > NAMED)
