@@ -113,6 +113,7 @@ read_entry(PgbRepository *repository, const char *id, PgbCatalogEntry *entry)
 		MemoryContextDelete(own);
 		entry->damage = describe_damage(error);
 		entry->is_newer = (error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED);
+		entry->is_unread = (error->sqlerrcode == ERRCODE_IO_ERROR);
 		FreeErrorData(error);
 	}
 	PG_END_TRY();

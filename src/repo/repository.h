@@ -48,6 +48,7 @@ typedef struct PgbCatalogEntry
 	PgbManifest *manifest;		/* NULL when it is damaged, or newer */
 	char	   *damage;			/* what is wrong with it, or NULL */
 	bool		is_newer;		/* its format is one that only a newer version knows; damage says so */
+	bool		is_unread;		/* it could not be read, and may be good; damage says so */
 	int64		proven_at;		/* microseconds since 2000-01-01 UTC; 0: never */
 } PgbCatalogEntry;
 

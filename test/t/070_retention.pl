@@ -10,6 +10,8 @@
 use strict;
 use warnings;
 
+use Errno qw(EIO);
+use PgBackupFaults;
 use PgBackupSchedule;
 use PgBackupTest;
 use PostgreSQL::Test::Cluster;
@@ -125,4 +127,26 @@ is(ids(), join(' ', $old[3], $id, $other, $partial, $new), 'after it what is not
 like(slurp_file($node->logfile), qr/removed backup "$old[2]"\n.*DETAIL:  The reason is: newer ones are kept/, 'the log tells');
 
 $node->stop;
+
+# ---- what cannot be read just now may be good ----
+
+SKIP:
+{
+	skip 'errors of the device can be made only on Linux, with a C compiler', 1 unless faults_available();
+	my $faulty = faulty_node('faulty', conf => "pgbackup.retention_full = 'last=1 monthly=12'\n");
+	my $full = $faulty->safe_psql('postgres', q{SELECT pgbackup_run('full')});
+	my $kept = copy_backup($faulty, $full, '20200101-100000F');
+	my $reads = count_calls($faulty, 'read', sub { $faulty->safe_psql('postgres', 'SELECT FROM pgbackup_expire(false)') });
+
+	for my $number (1 .. $reads)
+	{
+		arm($faulty, 'fail', 'read', $number, EIO);
+		$faulty->psql('postgres', 'SELECT FROM pgbackup_expire(false)');
+		disarm($faulty);
+	}
+	is($faulty->safe_psql('postgres', "SELECT string_agg(id, ' ' ORDER BY id) FROM pgbackup_list()"), "$kept $full",
+		"an error of the device in one of $reads reads removes nothing");
+	$faulty->stop;
+}
+
 done_testing();

@@ -144,6 +144,8 @@ decide_one(PgbCandidate *backup, Group *group, int64 now, PgbPeriodOf period_of,
 		decide_aside(backup, group, period_of, zone);
 	else if (backup->is_good)
 		decide_good(backup, group, period_of, zone);
+	else if (backup->is_unread)
+		keep(backup, pstrdup("it could not be read just now, and may be good"));
 	else
 		decide_damaged(backup, group);
 }

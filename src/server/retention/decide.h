@@ -16,6 +16,7 @@
  *	- one that does not lead to where the server is now, as long as the group has not so many newer
  *	  ones that do: after a recovery to a moment of the past the newest backup leads elsewhere, and
  *	  those before it are all that the server has,
+ *	- what could not be read just now: another time it may be good,
  *	- what this version does not know, and all that is older in its group: nobody here can
  *	  tell what it needs.
  *
@@ -42,6 +43,7 @@ typedef struct PgbCandidate
 	int64		at;				/* the moment that it holds, microseconds since 2000-01-01 UTC */
 	bool		is_good;
 	bool		is_unknown;		/* a newer version has made it; is_good is false */
+	bool		is_unread;		/* the device had an error just now; is_good is false */
 	bool		leads_aside;	/* to a timeline, or a part of one, that the server has left */
 	bool		is_used;		/* somebody reads it just now */
 	int64		pinned_until;	/* 0: it is not */

@@ -94,6 +94,7 @@ describe(PgbRepository *repository, const PgbTimelineHistory *history, const Pgb
 	candidate->at = pgb_id_moment(entry->id);
 	candidate->is_good = (entry->manifest != NULL);
 	candidate->is_unknown = entry->is_newer;
+	candidate->is_unread = entry->is_unread;
 	candidate->is_used = pgb_backup_is_used(repository, entry->id);
 	candidate->pinned_until = pgb_backup_pinned_until(repository, entry->id);
 	if (entry->manifest != NULL)
@@ -157,7 +158,8 @@ oldest_start(const PgbCatalogEntry *entries, const PgbCandidate *candidates, int
 		if (m == NULL)
 		{
 			*reason = psprintf("backup \"%s\" %s, and nobody knows what it needs", entries[i].id,
-							   entries[i].is_newer ? "is of a newer version" : "is damaged");
+							   entries[i].is_newer ? "is of a newer version" :
+							   entries[i].is_unread ? "could not be read just now" : "is damaged");
 			return false;
 		}
 		if (*oldest == NULL || m->start_lsn < (*oldest)->start_lsn)
@@ -183,8 +185,28 @@ expired(const char *backup, bool removed, char *reason)
 	return line;
 }
 
+/*
+ * What the base backups that are not in the listing need: those that are being made, and those that begin
+ * later.  It is asked for before the backups are listed, lest one ends in between.
+ */
+typedef struct Unlisted
+{
+	bool		has_begun;		/* one, nobody else knows where */
+	XLogRecPtr	redo;			/* those that begin later begin no earlier */
+} Unlisted;
+
+static Unlisted
+look_for_unlisted(PgbRepository *repository)
+{
+	Unlisted	unlisted;
+
+	unlisted.redo = GetRedoRecPtr();
+	unlisted.has_begun = pgb_backup_base_begun(repository);
+	return unlisted;
+}
+
 static PgbExpired *
-expire_wal(PgbRepository *repository, const PgbCatalogEntry *entries,
+expire_wal(PgbRepository *repository, const Unlisted *unlisted, const PgbCatalogEntry *entries,
 		   const PgbCandidate *candidates, int count, char **strangers, bool dry_run)
 {
 	const PgbManifest *oldest;
@@ -199,12 +221,12 @@ expire_wal(PgbRepository *repository, const PgbCatalogEntry *entries,
 	if (!oldest_start(entries, candidates, count, strangers, &oldest, &reason))
 		return expired(NULL, false, psprintf("all WAL: %s", reason));
 
-	if (pgb_backup_base_begun(repository))
+	if (unlisted->has_begun)
 		return expired(NULL, false, pstrdup("all WAL: a base backup is being made, and nobody else knows where it begins"));
 
 	/* after a recovery to a moment of the past, what the server writes now is older than backups that stay */
 	segment_size = oldest->base->segment_size;
-	amount = pgb_wal_remove_before(repository, Min(oldest->start_lsn, GetRedoRecPtr()) / segment_size,
+	amount = pgb_wal_remove_before(repository, Min(oldest->start_lsn, unlisted->redo) / segment_size,
 								   segment_size, dry_run);
 	if (amount.segments == 0)
 		return expired(NULL, false, psprintf("all WAL: base backup \"%s\" needs it", oldest->id));
@@ -238,6 +260,7 @@ List *
 pgb_expire(bool dry_run)
 {
 	PgbRepository *repository = pgb_server_repository(false);
+	const Unlisted unlisted = look_for_unlisted(repository);
 	int			count;
 	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
 	char	  **strangers = pgb_catalog_strangers(repository);
@@ -258,7 +281,7 @@ pgb_expire(bool dry_run)
 	for (int i = 0; i < total; i++)
 		lines = lappend(lines, expire_backup(repository, &candidates[i], dry_run));
 
-	wal = expire_wal(repository, entries, candidates, count, strangers, dry_run);
+	wal = expire_wal(repository, &unlisted, entries, candidates, count, strangers, dry_run);
 	if (wal != NULL)
 		lines = lappend(lines, wal);
 	return lines;

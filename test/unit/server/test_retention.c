@@ -89,7 +89,7 @@ test_text(void)
 
 /*
  * A backup is a word: its day and hour ("12.3", in the group "g"), then letters:
- * d damaged, x of a newer version, u used, p pinned, P pinned once but no longer, h of another group,
+ * d damaged, i not to be read just now, x of a newer version, u used, p pinned, P pinned once but no longer, h of another group,
  * n its parent is the backup before it, a it leads to a timeline that was left.  Kept are those whose word has a "+" in front in
  * the expected outcome.
  */
@@ -127,6 +127,10 @@ read_backups(const char *text, const PgbPolicy *policy)
 			{
 				case 'd':
 					b->is_good = false;
+					break;
+				case 'i':
+					b->is_good = false;
+					b->is_unread = true;
 					break;
 				case 'x':
 					b->is_good = false;
@@ -182,6 +186,8 @@ test_situations(void)
 		{"last=9", "+1.0 +2.0"},
 		{"last=1", "1.0 +2.0 +3.0d"},
 		{"last=1", "1.0d +2.0"},
+		{"last=1", "1.0 +2.0i +3.0"},
+		{"last=2", "+1.0 +2.0i +3.0"},
 		{"last=2", "+1.0 +2.0d +3.0"},
 		{"last=2", "1.0d +2.0 +3.0"},
 		{"daily=2", "1.0d 1.5 +1.9 2.0 +2.1"},
@@ -277,6 +283,8 @@ broken(int count, const PgbPolicy *policy)
 		}
 		if (!policy->is_set)
 			return "something is removed without a policy";
+		if (b->is_unread)
+			return "what could not be read is removed";
 		if (b->is_used || b->pinned_until > NOW)
 			return "something used or pinned is removed";
 		for (int j = i; j < count; j++)
@@ -369,6 +377,7 @@ test_random(int rounds)
 			b->at = at;
 			b->is_good = rand() % 6 != 0;
 			b->is_unknown = !b->is_good && rand() % 20 == 0;
+			b->is_unread = !b->is_good && !b->is_unknown && rand() % 5 == 0;
 			b->is_used = rand() % 15 == 0;
 			b->pinned_until = rand() % 15 ? 0 : NOW + (rand() % 3 - 1);
 			b->parent = i > 0 && rand() % 5 == 0 ? backups[rand() % i].id : NULL;
