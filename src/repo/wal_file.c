@@ -107,6 +107,23 @@ pgb_wal_file_rewind(PgbWalFile *file)
 }
 
 void
+pgb_wal_file_check_name(PgbWalFile *file)
+{
+	struct stat opened;
+	struct stat named;
+	bool		is_there = stat(file->path, &named) == 0;
+
+	if (!is_there && errno != ENOENT)
+		failed("examine", file->path);
+	if (fstat(file->fd, &opened) != 0)
+		failed("examine", file->path);
+	if (!is_there || named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("WAL file \"%s\" was removed while it was read", file->path)));
+}
+
+void
 pgb_wal_file_close(PgbWalFile *file)
 {
 	release_file(file);

@@ -127,6 +127,12 @@ extern void pgb_wal_file_rewind(PgbWalFile *file);
 
 /* The same from another place; the next read begins where it did. */
 extern size_t pgb_wal_file_read_at(PgbWalFile *file, uint64 offset, void *data, size_t length);
+
+/*
+ * Raises ERRCODE_UNDEFINED_FILE unless the file still has its name: the server gives a segment that it needs
+ * no more another one, and writes other WAL to it.
+ */
+extern void pgb_wal_file_check_name(PgbWalFile *file);
 extern void pgb_wal_file_close(PgbWalFile *file);
 
 /*

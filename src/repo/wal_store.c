@@ -152,6 +152,7 @@ write_object(PgbObject *object, Source *source, PgbWalPages *pages)
 	if (item->look != NULL)
 		item->look(item->arg, pages, &source->trailer.facts);
 	length = pgb_wal_pages_end(pages);
+	pgb_wal_file_check_name(source->file);
 
 	initStringInfo(&trailer);
 	pgb_wal_trailer_append(&trailer, source->name, &source->trailer);
