@@ -14,7 +14,7 @@
 
 const CliOption restore_option_list[] = {
 	{"target-dir", "DIR", "the data directory to make; empty, or not there yet"},
-	{"backup", "ID", "begin with this backup; by default the newest one before the target"},
+	{"backup", "ID", "begin with this backup; by default the newest one before the target; with --target-xid the oldest"},
 	{"target-time", "TIME", "recover to a time: \"2026-02-19 15:30:00+01\""},
 	{"target-lsn", "LSN", "recover to a place in the WAL: 16/B3748000"},
 	{"target-xid", "XID", "recover to the end of a transaction"},

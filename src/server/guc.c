@@ -35,7 +35,7 @@ char	   *pgb_guc_retention_full;
 char	   *pgb_guc_export_job = NULL;
 int			pgb_guc_checkpoint = PGB_CHECKPOINT_FAST;
 int			pgb_guc_max_rate = 0;
-int			pgb_guc_archive_timeout = 60;
+int			pgb_guc_archive_timeout = 300;
 int			pgb_guc_redo_filter = PGB_REDO_FILTER_AUTO;
 
 static const struct config_enum_entry redo_filter_options[] = {
@@ -204,7 +204,7 @@ pgb_guc_define(void)
 							   check_scratch_directory, NULL, NULL);
 
 	DefineCustomIntVariable("pgbackup.history_days",
-							"Days for which the rows of pgbackup_runs are kept.",
+							"Days for which the rows of pgbackup_runs and pgbackup_drops are kept.",
 							"-1 keeps them for ever.",
 							&pgb_guc_history_days,
 							90, -1, 36500,
@@ -260,7 +260,7 @@ pgb_guc_define(void)
 
 	DefineCustomIntVariable("pgbackup.archive_timeout",
 							"How long a base backup waits for a WAL archive that takes nothing.",
-							NULL,
+							"A recovery of a table waits as long for the last WAL that it needs.",
 							&pgb_guc_archive_timeout,
 							300, 1, 86400,
 							PGC_SIGHUP,

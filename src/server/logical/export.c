@@ -4,7 +4,7 @@
  *	  A logical backup, from the snapshot to the manifest.
  *
  * The backup is a directory archive of pg_dump.  pg_dump writes it, under our
- * snapshot, into a folder beside; the rows of ordinary tables are written by
+ * snapshot, into a folder in it; the rows of ordinary tables are written by
  * data workers instead (see dump_session.c and worker.c), and what pg_dump
  * wrote itself (large objects, tables read by queries) is compressed at the
  * end.

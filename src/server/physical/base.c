@@ -293,7 +293,11 @@ pgb_base_report(void *state, PgbJobResult *result)
 		return;
 	snprintf(result->message, sizeof(result->message),
 			 "%llu damaged pages", (unsigned long long) base->copied->damaged_count);
-	strlcpy(result->detail, "The server's log names them.", sizeof(result->detail));
+	if (base->copied->damaged_count > PGB_DAMAGED_PAGES_TOLD)
+		snprintf(result->detail, sizeof(result->detail), "The server's log names the first %d.",
+				 PGB_DAMAGED_PAGES_TOLD);
+	else
+		strlcpy(result->detail, "The server's log names them.", sizeof(result->detail));
 }
 
 void

@@ -14,9 +14,6 @@
 #include "server/physical/damage.h"
 #include "server/worker_session.h"
 
-/* More of them would say no more. */
-#define PAGES_TOLD		20
-
 /* The database of a file of a relation: the directory it is in, or 0 for "global". */
 static Oid
 database_of(const char *path)
@@ -77,7 +74,7 @@ pgb_report_damage(PgbRepository *repository, const PgbManifest *manifest, const 
 	Oid			of = InvalidOid;
 
 	pgb_worker_begin();
-	for (int i = 0; i < Min(copied->ndamaged, PAGES_TOLD); i++)
+	for (int i = 0; i < Min(copied->ndamaged, PGB_DAMAGED_PAGES_TOLD); i++)
 	{
 		const PgbDamagedPage *page = &copied->damaged[i];
 		const PgbWalkedFile *walked = &walk->files[page->file];

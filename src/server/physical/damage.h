@@ -12,9 +12,12 @@
 
 #include "server/physical/copy.h"
 
+/* More of them would say no more. */
+#define PGB_DAMAGED_PAGES_TOLD	20
+
 /*
- * A WARNING for each of the damaged pages, up to a number, with the names of their relations from the
- * map of the backup, which is complete.
+ * A WARNING for each of the first damaged pages, with the names of their relations from the map of the
+ * backup, which is complete.
  */
 extern void pgb_report_damage(PgbRepository *repository, const PgbManifest *manifest,
 							  const PgbWalk *walk, const PgbCopied *copied);

@@ -197,7 +197,7 @@ pgb_drop_find(const char *relation, const TimestampTz *before)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("no drop of table \"%s\" is recorded%s", relation,
 						before == NULL ? "" : " before that moment"),
-				 errdetail("pgbackup_drops has what was dropped since the extension was created, and what was truncated while pgbackup was in shared_preload_libraries. What is no table, such as a view, comes back only with one, by cascade => true."),
+				 errdetail("pgbackup_drops has, for pgbackup.history_days, what was dropped since the extension was created, and what was truncated while pgbackup was in shared_preload_libraries. What is no table, such as a view, comes back only with one, by cascade => true."),
 				 is_live_partitioned(relation) ?
 				 errhint(NAME_PARTITIONS) :
 				 errhint("If you know a moment at which the table existed: SELECT * FROM pgbackup_restore_table(%s, at => '...'), and then pgbackup_promote_table().",
