@@ -34,14 +34,16 @@ pgb_place_was_used(PgbPlaceUse use, const char *location)
 {
 	char		line[MAXPGPATH];
 	FILE	   *file = AllocateFile(uses[use].file, "r");
-	bool		same;
+	bool		has_line;
 
 	if (file == NULL)
 		return false;
-	same = fgets(line, sizeof(line), file) != NULL;
+	has_line = fgets(line, sizeof(line), file) != NULL;
 	FreeFile(file);
+	if (!has_line)
+		return false;
 	line[strcspn(line, "\n")] = '\0';
-	return same && strcmp(line, location) == 0;
+	return strcmp(line, location) == 0;
 }
 
 void

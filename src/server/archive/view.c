@@ -20,6 +20,7 @@
 #include "server/archive/archive.h"
 #include "server/attempt.h"
 #include "server/compat.h"
+#include "server/encoding.h"
 #include "server/guc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -244,9 +245,10 @@ add_failures(Row *row, const PgbArchiveStatus *status, const PgStat_ArchiverStat
 	add_moment(row, status->failing_since);
 	add_text(row, status->failed_name[0] != '\0' ? status->failed_name : stats->last_failed_wal);
 	add_moment(row, status->failed_at != 0 ? status->failed_at : stats->last_failed_timestamp);
-	add_text(row, status->message);
-	add_text(row, status->detail);
-	add_text(row, status->hint);
+	/* the archiver's, which has no encoding */
+	add_text(row, pgb_valid_text(status->message));
+	add_text(row, pgb_valid_text(status->detail));
+	add_text(row, pgb_valid_text(status->hint));
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "access/xlog.h"
 #include "server/archive/archive.h"
 #include "server/compat.h"
+#include "server/encoding.h"
 #include "server/health/health.h"
 #include "utils/timestamp.h"
 
@@ -41,9 +42,9 @@ report_failing(PgbHealth *health, const PgbArchiveStatus *status, const char *wa
 	pgb_health_report(health, PGB_CHECK_FAIL,
 					  psprintf("WAL has not been archived for %s, and stays in pg_wal: %s%s%s. %s",
 							   pgb_check_age_text(GetCurrentTimestamp() - status->failing_since),
-							   status->message, status->detail[0] != '\0' ? ": " : "", status->detail,
-							   waiting),
-					  status->hint[0] != '\0' ? status->hint : NULL);
+							   pgb_valid_text(status->message), status->detail[0] != '\0' ? ": " : "",
+							   pgb_valid_text(status->detail), waiting),
+					  status->hint[0] != '\0' ? pgb_valid_text(status->hint) : NULL);
 }
 
 static void

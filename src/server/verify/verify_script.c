@@ -175,12 +175,19 @@ take_results(PgbScript *script)
 
 	if (fd < 0)
 		return;
-	while ((got = pread(fd, buffer, sizeof(buffer), (off_t) script->read_to)) > 0)
+	PG_TRY();
 	{
-		script->read_to += got;
-		take_text(script, buffer, got);
+		while ((got = pread(fd, buffer, sizeof(buffer), (off_t) script->read_to)) > 0)
+		{
+			script->read_to += got;
+			take_text(script, buffer, got);
+		}
 	}
-	pgb_close(fd);
+	PG_FINALLY();
+	{
+		pgb_close(fd);
+	}
+	PG_END_TRY();
 }
 
 char *
