@@ -8,6 +8,7 @@
  *	  store.c      files go into the repository
  *	  batch.c      what a process takes at once
  *	  scan.c       what a segment holds: moments of commits, restore points
+ *	  headers.c    from one record to the next
  *	  queue.c      shared memory: what is compressed ahead, by whom, and what has happened
  *	  worker.c     background workers that compress ahead
  *	  ready.c      the files that wait

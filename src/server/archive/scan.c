@@ -20,6 +20,7 @@
 #include "catalog/pg_control.h"
 #include "common/file_utils.h"
 #include "server/archive/archive.h"
+#include "server/archive/headers.h"
 #include "storage/fd.h"
 
 /* So much of the segment before is read at once. */
@@ -285,6 +286,40 @@ find_beginning(Scan *scan)
 	return InvalidXLogRecPtr;
 }
 
+static bool
+is_wanted(const XLogRecord *record)
+{
+	uint8		info = record->xl_info & ~XLR_INFO_MASK;
+
+	/* after a switch there are no records */
+	return record->xl_rmid == RM_XACT_ID ||
+		(record->xl_rmid == RM_XLOG_ID && (info == XLOG_RESTORE_POINT || info == XLOG_SWITCH));
+}
+
+/* Has the reader go on with the next record that says something.  False if there is none, and nothing odd. */
+static bool
+skip_records(Scan *scan, XLogReaderState *reader)
+{
+	PgbHeaders	headers = {.pages = scan->pages, .begin = scan->begin, .end = scan->end,
+	.at = reader->EndRecPtr, .before = reader->ReadRecPtr};
+	PgbHeadersStep step;
+	char	   *error;
+
+	do
+		step = pgb_headers_step(&headers, is_wanted);
+	while (step == PGB_HEADERS_PASSED);
+
+	scan->at_end = (step == PGB_HEADERS_END);
+	if (step == PGB_HEADERS_WANTED)
+		XLogBeginRead(reader, headers.at);
+	if (step != PGB_HEADERS_ODD)
+		return step == PGB_HEADERS_WANTED;
+
+	/* what does not fit is told only by one record after the other */
+	XLogBeginRead(reader, headers.before);
+	return XLogReadRecord(reader, &error) != NULL;
+}
+
 /* Returns true when all records up to the end have been seen. */
 static bool
 scan_records(Scan *scan)
@@ -310,6 +345,8 @@ scan_records(Scan *scan)
 	{
 		if (!note_record(reader, scan))
 			return false;
+		if (reader->EndRecPtr > scan->begin && !skip_records(scan, reader))
+			break;
 	}
 	return scan->at_end || scan->name->kind == PGB_WAL_PARTIAL;
 }

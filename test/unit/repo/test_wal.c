@@ -254,6 +254,7 @@ typedef struct Look
 	const char *data;
 	uint64		until;			/* no page from there on is asked for */
 	bool		cuts;			/* the file is cut after the first page */
+	bool		recycles;		/* it gets another name */
 	int			pages;			/* that were right */
 	bool		failed;
 } Look;
@@ -273,6 +274,8 @@ look(void *arg, PgbWalPages *pages, PgbWalFacts *facts)
 
 			self->pages += page != NULL && memcmp(page, self->data + wanted, XLOG_BLCKSZ) == 0;
 			if (self->cuts && truncate(self->path, XLOG_BLCKSZ) != 0)
+				abort();
+			if (self->recycles && offset == 0 && rename(self->path, psprintf("%s-recycled", self->path)) != 0)
 				abort();
 		}
 		if (self->until == LARGE && pgb_wal_page(pages, LARGE) != NULL)
@@ -324,6 +327,11 @@ test_look(void)
 	raises(ERRCODE_DATA_CORRUPTED, "a file that becomes shorter while somebody looks",
 		   pgb_wal_store_all(repository, &item, 1, 1));
 	ok(self.failed, "and who looks can tell that it is not his error");
+	self.path = item.path = write_source(name.text, data, LARGE);
+	self.cuts = false;
+	self.recycles = true;
+	raises(ERRCODE_UNDEFINED_FILE, "a file that gets another name meanwhile",
+		   pgb_wal_store_all(repository, &item, 1, 1));
 	ok(!pgb_wal_exists(repository, &name) && no_temporaries(), "nothing is left");
 }
 
