@@ -24,7 +24,7 @@
 
 /*
  * Calls note for each record of the archive from an LSN on (0: the oldest one), on the way to the end of
- * the newest timeline, until it returns false.  What is missing or damaged is a WARNING, after
+ * the server's own way, until it returns false.  What is missing or damaged is a WARNING, after
  * which forget is called, and the records after it follow.  Returns where the archive ends; 0 if there is
  * nothing from that LSN on.
  */

@@ -10,15 +10,15 @@
 #include "port/port.h"
 
 #include "catalog/pg_class.h"
-#include "repo/timeline.h"
 #include "server/drops/find.h"
+#include "server/own_timeline.h"
 #include "utils/memutils.h"
 
 struct PgbFindMap
 {
 	PgbRepository *repository;
 	PgbFindClass *class;
-	PgbCatalogEntry *backups;	/* oldest first; on the way to the newest timeline, or without a manifest */
+	PgbCatalogEntry *backups;	/* oldest first; on the way of the server, or without a manifest */
 	int			nbackups;
 	const PgbManifest *mapped;	/* whose map is loaded */
 	PgbRelationMap *relations;	/* NULL: it could not be read */
@@ -28,8 +28,8 @@ struct PgbFindMap
 static void
 list_backups(PgbFindMap *map)
 {
-	uint32		newest = pgb_timeline_newest(map->repository);
-	PgbTimelineHistory *history = newest == 0 ? NULL : pgb_timeline_read(map->repository, newest);
+	PgbOwnWay	own = pgb_own_way(map->repository);
+	PgbTimelineHistory *history = own.is_archived ? pgb_timeline_read(map->repository, own.timeline) : NULL;
 
 	map->backups = pgb_catalog_list_base(map->repository, &map->nbackups);
 	for (int i = 0; i < map->nbackups; i++)

@@ -12,10 +12,10 @@
 #include "access/xlog.h"
 #include "access/xlog_internal.h"
 #include "miscadmin.h"
-#include "repo/timeline.h"
 #include "server/drops/find.h"
+#include "server/own_timeline.h"
 
-/* The segments on the way to the end of the newest timeline. */
+/* The segments on the way that the server has come. */
 typedef struct Way
 {
 	PgbRepository *repository;
@@ -51,18 +51,18 @@ add_timeline(Way *way, uint32 timeline, uint64 first, uint64 end)
 static void
 list_segments(Way *way, XLogRecPtr from)
 {
-	uint32		newest = pgb_timeline_newest(way->repository);
+	PgbOwnWay	own = pgb_own_way(way->repository);
 	PgbTimelineHistory *history;
 
-	if (newest == 0)
+	if (!own.is_archived)
 		return;
-	history = pgb_timeline_read(way->repository, newest);
+	history = pgb_timeline_read(way->repository, own.timeline);
 	for (int i = 0; i < history->count; i++)
 	{
 		const PgbTimelineSpan *span = &history->spans[i];
 
 		add_timeline(way, span->timeline, Max(from, span->begin) / wal_segment_size,
-					 i == history->count - 1 ? PG_UINT64_MAX : span->end / wal_segment_size);
+					 Min(span->end, own.end) / wal_segment_size);
 	}
 }
 

@@ -45,18 +45,6 @@ target_argument(FunctionCallInfo fcinfo)
 	return target;
 }
 
-/* What is not archived yet is brought there by the recovery: until then, as far as it goes. */
-static PgbRoute *
-find_route(PgbRepository *repository, const PgbTarget *target)
-{
-	PgbTarget	latest = {.kind = PGB_TARGET_LATEST, .inclusive = true};
-
-	pgb_recover_check_past(target);
-	if (pgb_recover_is_beyond(repository, target))
-		target = &latest;
-	return pgb_route_find(repository, target, NULL);
-}
-
 /* In the scratch directory, or where that would be made. */
 static char *
 sandbox_place(void)
@@ -120,7 +108,7 @@ pgbackup_plan_restore(PG_FUNCTION_ARGS)
 	request.names = list_make1(pgb_recover_name(pgb_text_argument(fcinfo, ARG_RELATION, "relation")));
 	request.target = target_argument(fcinfo);
 	repository = pgb_server_repository(false);
-	route = find_route(repository, &request.target);
+	route = pgb_recover_plan_route(repository, &request.target);
 	e = estimate(repository, &request, route);
 	MemoryContextSwitchTo(caller_context);
 

@@ -20,6 +20,7 @@
 #include "pgstat.h"
 #include "server/compat.h"
 #include "server/guc.h"
+#include "server/own_timeline.h"
 #include "server/recovery/recover_work.h"
 #include "storage/latch.h"
 #include "utils/timestamp.h"
@@ -44,21 +45,6 @@ pgb_recover_check_past(const PgbTarget *target)
 				 errmsg("cannot recover to LSN %s: no WAL has been written there yet",
 						pgb_lsn_to_text(target->lsn)),
 				 errhint("pgbackup_recovery_window() shows what can be reached.")));
-}
-
-bool
-pgb_recover_is_beyond(PgbRepository *repository, const PgbTarget *target)
-{
-	int			count;
-	PgbWindow  *windows = pgb_windows(repository, &count);
-
-	for (int i = 0; i < count; i++)
-	{
-		if (target->kind == PGB_TARGET_TIME ? target->time < windows[i].to_time :
-			target->lsn < windows[i].to_lsn)
-			return false;
-	}
-	return count > 0;
 }
 
 /* Without one there is no moment to come to. */
@@ -147,12 +133,93 @@ bring_into_archive(PgbRepository *repository, const PgbTarget *target)
 	wait_for_archive(repository, &name);
 }
 
+/* ---- the route ---- */
+
+/* Is it after what is archived of the server's own way? */
+static bool
+is_beyond(PgbRepository *repository, const PgbOwnWay *way, const PgbTarget *target)
+{
+	int			count;
+	PgbWindow  *windows = pgb_windows(repository, &count);
+
+	if (target->kind == PGB_TARGET_LSN && target->lsn >= way->end)
+		return true;
+	for (int i = 0; i < count; i++)
+	{
+		if (windows[i].timeline == way->timeline &&
+			(target->kind == PGB_TARGET_TIME ? target->time < windows[i].to_time : target->lsn < windows[i].to_lsn))
+			return false;
+	}
+	return count > 0;
+}
+
+/*
+ * Never along another timeline than the server's: of the same moment that may have other rows.  NULL if the target
+ * lies after what is archived.  Where the server has left the timeline nobody knows the time of, so that a segment too much
+ * is as good as none.
+ */
+static PgbRoute *
+find_along(PgbRepository *repository, const PgbOwnWay *way, const PgbTarget *target, const char *backup)
+{
+	PgbTarget	along = *target;
+	PgbRoute   *route;
+
+	if (is_beyond(repository, way, target))
+		return NULL;
+	along.timeline = way->timeline;
+	route = pgb_route_find(repository, &along, backup);
+	return route->end_lsn > way->end ? NULL : route;
+}
+
+pg_noreturn static void refuse(PgbRepository *repository, const PgbOwnWay *way, const PgbTarget *target,
+							   const char *backup);
+
+/* Most often the route says what is wrong. */
+static void
+refuse(PgbRepository *repository, const PgbOwnWay *way, const PgbTarget *target, const char *backup)
+{
+	PgbTarget	along = *target;
+
+	along.timeline = way->timeline;
+	(void) pgb_route_find(repository, &along, backup);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("cannot recover to a moment after %s: the server has left timeline %u there", pgb_lsn_to_text(way->end),
+					way->timeline),
+			 errdetail("The repository has no WAL of timeline %u, on which the server is.", pgb_own_timeline()),
+			 errhint("pgbackup_archive shows whether WAL is archived.")));
+}
+
 PgbRoute *
 pgb_recover_route(PgbRepository *repository, const PgbRecoverRequest *request)
 {
-	pgb_recover_check_past(&request->target);
+	const PgbTarget *target = &request->target;
+	PgbOwnWay	way;
+	PgbRoute   *route;
+
+	pgb_recover_check_past(target);
 	check_backups(repository);
-	if (pgb_recover_is_beyond(repository, &request->target))
-		bring_into_archive(repository, &request->target);
-	return pgb_route_find(repository, &request->target, request->backup);
+	way = pgb_own_way(repository);
+	route = find_along(repository, &way, target, request->backup);
+	if (route == NULL)
+	{
+		bring_into_archive(repository, target);
+		way = pgb_own_way(repository);
+		route = find_along(repository, &way, target, request->backup);
+	}
+	if (route == NULL)
+		refuse(repository, &way, target, request->backup);
+	return route;
+}
+
+PgbRoute *
+pgb_recover_plan_route(PgbRepository *repository, const PgbTarget *target)
+{
+	PgbOwnWay	way = pgb_own_way(repository);
+	PgbTarget	latest = {.kind = PGB_TARGET_LATEST, .inclusive = true, .timeline = way.timeline};
+	PgbRoute   *route;
+
+	pgb_recover_check_past(target);
+	route = find_along(repository, &way, target, NULL);
+	return route != NULL ? route : pgb_route_find(repository, &latest, NULL);
 }

@@ -94,8 +94,8 @@ extern PgbRoute *pgb_recover_route(PgbRepository *repository, const PgbRecoverRe
 /* Raises when it is in the future. */
 extern void pgb_recover_check_past(const PgbTarget *target);
 
-/* Is it after what is archived? */
-extern bool pgb_recover_is_beyond(PgbRepository *repository, const PgbTarget *target);
+/* The same without waiting: what is not archived yet is left out. */
+extern PgbRoute *pgb_recover_plan_route(PgbRepository *repository, const PgbTarget *target);
 
 /* ---- recover_find.c ---- */
 

@@ -221,13 +221,15 @@ collect_later_backups(Collection *collection, PgbRepository *repository)
 	MemoryContext context = CurrentMemoryContext;
 	int			count;
 	PgbCatalogEntry *entries = pgb_catalog_list_base(repository, &count);
+	PgbTimelineHistory *history = pgb_timeline_read(repository, collection->request->route->timeline);
 
 	for (int i = 0; i < count; i++)
 	{
 		const PgbManifest *manifest = entries[i].manifest;
 
-		if (manifest == NULL ||
-			manifest->start_lsn <= collection->request->route->backup->start_lsn)
+		/* on another timeline the same numbers are those of other files */
+		if (manifest == NULL || manifest->start_lsn <= collection->request->route->backup->start_lsn ||
+			!pgb_timeline_includes(history, manifest->timeline, manifest->stop_lsn))
 			continue;
 		PG_TRY();
 		{

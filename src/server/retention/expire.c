@@ -19,7 +19,7 @@
 #include "repo/wal.h"
 #include "server/guc.h"
 #include "server/options.h"
-#include "server/physical/base_wal.h"
+#include "server/own_timeline.h"
 #include "server/retention/decide.h"
 #include "server/retention/expire.h"
 #include "utils/datetime.h"
@@ -61,26 +61,6 @@ group_of(const PgbCatalogEntry *entry)
 		return pstrdup(entry->id);
 	return psprintf("logical %s %s", entry->manifest->database,
 					pgb_options_selection(entry->manifest->options));
-}
-
-/* The way that the server itself has come; NULL if it has lost the file that tells. */
-static PgbTimelineHistory *
-own_history(void)
-{
-	TimeLineID	timeline;
-	char		path[MAXPGPATH];
-	char	   *text;
-
-	if (RecoveryInProgress())
-		(void) GetXLogReplayRecPtr(&timeline);
-	else
-		timeline = GetWALInsertionTimeLine();
-	TLHistoryFilePath(path, timeline);
-	if (timeline > 1 && access(path, F_OK) != 0)
-		return NULL;
-	text = pgb_base_wal_history(timeline);
-	return pgb_timeline_parse(timeline, text != NULL ? text : "", text != NULL ? strlen(text) : 0,
-							  psprintf("%08X.history", timeline));
 }
 
 static void
@@ -264,7 +244,7 @@ pgb_expire(bool dry_run)
 	int			count;
 	PgbCatalogEntry *entries = pgb_catalog_list(repository, &count);
 	char	  **strangers = pgb_catalog_strangers(repository);
-	const PgbTimelineHistory *history = own_history();
+	const PgbTimelineHistory *history = pgb_own_history();
 	PgbCandidate *candidates;
 	int			total = count;
 	List	   *lines = NIL;
