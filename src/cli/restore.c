@@ -156,6 +156,7 @@ perform(Restore *restore)
 	restore_write_settings(restore);
 	restore_write_manifest(restore);
 	open_to_group(restore);
+	restore_check_kept(restore);
 	cli_check_stop();
 	pgb_datadir_seal(plan);
 	remove_mark(restore);

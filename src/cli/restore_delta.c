@@ -6,7 +6,8 @@
  * A file is right when its content has the length and the CRC-32C of the backup's; its time
  * says nothing.  Everything that is not in the backup is removed, as it would not be
  * there after a restore to an empty directory.  No link is followed but those of tablespaces
- * which already lead where the restore puts them.
+ * which already lead where the restore puts them: what stands in the place of a directory goes
+ * before any file is looked at, or files behind a link would count as kept that go with it.
  *
  * src/cli/restore_delta.c
  *
@@ -23,6 +24,67 @@
 #include "repo/datadir_file.h"
 
 #define READ_SIZE	(1024 * 1024)
+
+static char *
+path_of(const Restore *restore, const PgbFile *file)
+{
+	return psprintf("%s/%s", restore->options.directory, file->path);
+}
+
+/* ---- the way to the files ---- */
+
+/* Is this entry of the directory what the list says, so that it may stay? */
+static bool
+may_stay(const Restore *restore, const PgbFile *file, const char *path, const struct stat *st)
+{
+	const char *place;
+	char		target[MAXPGPATH];
+	ssize_t		length;
+
+	switch (file->type)
+	{
+		case PGB_FILE_REGULAR:
+			return S_ISREG(st->st_mode) && restore->kept[file - restore->list->files];
+		case PGB_FILE_DIRECTORY:
+			return S_ISDIR(st->st_mode);
+		case PGB_FILE_TABLESPACE:
+			break;
+	}
+	place = pgb_datadir_place(&restore->layout, file);
+	if (place == NULL)
+		return S_ISDIR(st->st_mode);
+	length = S_ISLNK(st->st_mode) ? readlink(path, target, sizeof(target) - 1) : -1;
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	canonicalize_path(target);
+	return strcmp(target, place) == 0;
+}
+
+/* A parent sorts before what is in it: below what has gone, nothing is there. */
+static void
+clear_way(const Restore *restore)
+{
+	for (int i = 0; i < restore->list->count; i++)
+	{
+		const PgbFile *file = &restore->list->files[i];
+		char	   *path;
+		struct stat st;
+
+		if (file->type == PGB_FILE_REGULAR)
+			continue;
+		cli_check_stop();
+		path = path_of(restore, file);
+		if (lstat(path, &st) == 0)
+		{
+			if (!may_stay(restore, file, path, &st))
+				pgb_target_remove(path);
+		}
+		else if (errno != ENOENT && errno != ENOTDIR)
+			pgb_target_report("examine", path);
+		pfree(path);
+	}
+}
 
 /* ---- which files are right ---- */
 
@@ -62,7 +124,7 @@ crc_of(int fd, const char *path, char *buffer)
 static bool
 is_right(const Restore *restore, const PgbFile *file, char *buffer)
 {
-	char	   *path = psprintf("%s/%s", restore->options.directory, file->path);
+	char	   *path = path_of(restore, file);
 	struct stat st;
 	bool		right = false;
 
@@ -134,34 +196,6 @@ find_kept(Restore *restore)
 
 /* ---- the rest goes ---- */
 
-/* Is this entry of the directory what the list says, so that it may stay? */
-static bool
-may_stay(const Restore *restore, const PgbFile *file, const char *path, const struct stat *st)
-{
-	const char *place;
-	char		target[MAXPGPATH];
-	ssize_t		length;
-
-	switch (file->type)
-	{
-		case PGB_FILE_REGULAR:
-			return S_ISREG(st->st_mode) && restore->kept[file - restore->list->files];
-		case PGB_FILE_DIRECTORY:
-			return S_ISDIR(st->st_mode);
-		case PGB_FILE_TABLESPACE:
-			break;
-	}
-	place = pgb_datadir_place(&restore->layout, file);
-	if (place == NULL)
-		return S_ISDIR(st->st_mode);
-	length = S_ISLNK(st->st_mode) ? readlink(path, target, sizeof(target) - 1) : -1;
-	if (length < 0)
-		return false;
-	target[length] = '\0';
-	canonicalize_path(target);
-	return strcmp(target, place) == 0;
-}
-
 /* relative is NULL for the data directory itself. */
 static void
 clean_directory(const Restore *restore, const char *path, const char *relative)
@@ -213,8 +247,31 @@ bool
 restore_delta(Restore *restore)
 {
 	remove_control(restore);
+	clear_way(restore);
 	if (!find_kept(restore))
 		return false;
 	clean_directory(restore, restore->options.directory, NULL);
 	return true;
+}
+
+void
+restore_check_kept(const Restore *restore)
+{
+	for (int i = 0; restore->kept != NULL && i < restore->list->count; i++)
+	{
+		char	   *path;
+		struct stat st;
+
+		if (!restore->kept[i])
+			continue;
+		cli_check_stop();
+		path = path_of(restore, &restore->list->files[i]);
+		if (lstat(path, &st) != 0)
+			pgb_target_report("examine", path);
+		if (!S_ISREG(st.st_mode))
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" is no longer a regular file", path)));
+		pfree(path);
+	}
 }

@@ -10,9 +10,11 @@
 use strict;
 use warnings;
 
+use File::Basename qw(basename);
 use PgBackupRestore;
 use PgBackupTest;
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::RecursiveCopy;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -185,6 +187,33 @@ $restored->append_conf('postgresql.conf', 'port = ' . $restored->port . "\narchi
 start_restored($restored);
 is(content($restored), $hash{ccc}, 'all rows are as they were at the new target');
 $restored->stop;
+
+# ---- links, and places that change ----
+
+# Files behind what the restore replaces are right, but not where they are to be.
+my ($base) = $long =~ m{^(base/\d+)/};
+foreach my $moved ($base, 'pg_xact')
+{
+	my $away = "$places/outside/" . basename($moved);
+
+	rename "$directory/$moved", $away or die;
+	symlink $away, "$directory/$moved" or die;
+}
+my ($link) = $elsewhere =~ m{^(pg_tblspc/\d+)/};
+($status, $out, $err) = restore($node, $directory, mapping('moved'), '--backup', $id, '--delta');
+is($status, 0, 'with --delta, a tablespace moves, and directories come back') or diag($err);
+command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup finds all that was behind links');
+ok(!-l "$directory/$base" && !-l "$directory/pg_xact", 'in directories, not behind links');
+is(readlink("$directory/$link"), "$places/moved", 'the tablespace is in its new place');
+ok(-f "$places/outside/" . basename($long =~ s{/\d+$}{}r) . '/' . basename($long), 'what was behind a link is as it was');
+ok(-f "$places/latest/" . $elsewhere =~ s{^\Q$link\E/}{}r, 'so is the old place of the tablespace');
+
+unlink "$directory/$link" or die;
+PostgreSQL::Test::RecursiveCopy::copypath("$places/latest", "$directory/$link");
+($status, $out, $err) = restore($node, $directory, mapping('linked'), '--backup', $id, '--delta');
+is($status, 0, 'with --delta, a directory in the place of a link is replaced') or diag($err);
+command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup finds all of the tablespace');
+is(readlink("$directory/$link"), "$places/linked", 'behind a link');
 
 # ---- interrupted, and continued ----
 
