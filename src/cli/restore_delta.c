@@ -5,7 +5,8 @@
  *
  * A file is right when its content has the length and the CRC-32C of the backup's; its time
  * says nothing.  Everything that is not in the backup is removed, as it would not be
- * there after a restore to an empty directory.  No link is followed but those of tablespaces
+ * there after a restore to an empty directory; but in the directory of a tablespace only below
+ * this cluster's own folder, since other clusters and versions may have theirs beside it.  No link is followed but those of tablespaces
  * which already lead where the restore puts them: what stands in the place of a directory goes
  * before any file is looked at, or files behind a link would count as kept that go with it.
  *
@@ -196,9 +197,17 @@ find_kept(Restore *restore)
 
 /* ---- the rest goes ---- */
 
-/* relative is NULL for the data directory itself. */
+/* Of a tablespace's directory, only what the list has is ours: other clusters may use it, too. */
+static bool
+is_shared(const Restore *restore, const PgbFile *directory)
+{
+	return directory != NULL && directory->type == PGB_FILE_TABLESPACE &&
+		pgb_datadir_place(&restore->layout, directory) != NULL;
+}
+
+/* The entry of the list is NULL for the data directory itself. */
 static void
-clean_directory(const Restore *restore, const char *path, const char *relative)
+clean_directory(const Restore *restore, const char *path, const PgbFile *directory)
 {
 	char	  **names = pgb_read_directory(path);
 
@@ -207,22 +216,24 @@ clean_directory(const Restore *restore, const char *path, const char *relative)
 	for (; *names != NULL; names++)
 	{
 		char	   *entry = psprintf("%s/%s", path, *names);
-		char	   *entry_relative = relative == NULL ? pstrdup(*names) :
-			psprintf("%s/%s", relative, *names);
-		PgbFile    *file = pgb_file_list_find(restore->list, entry_relative);
+		char	   *relative = directory == NULL ? pstrdup(*names) :
+			psprintf("%s/%s", directory->path, *names);
+		PgbFile    *file = pgb_file_list_find(restore->list, relative);
 		struct stat st;
 
 		cli_check_stop();
 		if (lstat(entry, &st) != 0)
 			pgb_target_report("examine", entry);
-		if (relative == NULL && strcmp(*names, RESTORE_MARK) == 0)
+		if (directory == NULL && strcmp(*names, RESTORE_MARK) == 0)
 			 /* until all is done */ ;
+		else if (file == NULL && is_shared(restore, directory))
+			 /* somebody else's */ ;
 		else if (file == NULL || !may_stay(restore, file, entry, &st))
 			pgb_target_remove(entry);
 		else if (file->type != PGB_FILE_REGULAR)
-			clean_directory(restore, entry, entry_relative);
+			clean_directory(restore, entry, file);
 		pfree(entry);
-		pfree(entry_relative);
+		pfree(relative);
 	}
 }
 

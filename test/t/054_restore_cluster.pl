@@ -208,6 +208,21 @@ is(readlink("$directory/$link"), "$places/moved", 'the tablespace is in its new 
 ok(-f "$places/outside/" . basename($long =~ s{/\d+$}{}r) . '/' . basename($long), 'what was behind a link is as it was');
 ok(-f "$places/latest/" . $elsewhere =~ s{^\Q$link\E/}{}r, 'so is the old place of the tablespace');
 
+# The directory of a tablespace may have folders of other versions, and be the top of a file system.
+my ($folder) = glob "$places/moved/PG_*";
+my @others = ('PG_9.6_201608131', 'lost+found');
+foreach my $other (@others)
+{
+	mkdir "$places/moved/$other" or die;
+	write_file("$places/moved/$other/file", 'theirs');
+}
+write_file("$folder/stray", 'x');
+($status, $out, $err) = restore($node, $directory, mapping('moved'), '--backup', $id, '--delta');
+is($status, 0, 'with --delta, a tablespace beside that of another cluster is restored') or diag($err);
+command_ok([ 'pg_verifybackup', (map { ('--ignore', "$link/$_") } @others), $directory ], 'pg_verifybackup accepts it');
+is(read_file("$places/moved/$_/file"), 'theirs', "$_ stays") foreach @others;
+ok(!-e "$folder/stray", 'what is not of the backup is removed from our folder');
+
 unlink "$directory/$link" or die;
 PostgreSQL::Test::RecursiveCopy::copypath("$places/latest", "$directory/$link");
 ($status, $out, $err) = restore($node, $directory, mapping('linked'), '--backup', $id, '--delta');
