@@ -162,7 +162,8 @@ check_files(void *arg)
 		const PgbFile *file = &list->files[i];
 
 		cli_team_check();
-		if (file->type != PGB_FILE_REGULAR || strcmp(file->path, PGB_CONTROL_PATH) == 0)
+		if (file->type != PGB_FILE_REGULAR || strcmp(file->path, PGB_CONTROL_PATH) == 0 ||
+			restore_leaves_out(file))
 			continue;
 		check->shared->kept[i] = is_right(check->restore, file, buffer);
 		pgb_counter_add(&check->shared->bytes_done, file->size);

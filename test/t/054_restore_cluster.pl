@@ -36,7 +36,12 @@ $node->safe_psql('postgres', q{
 		END LOOP;
 	END $$;
 });
+
+# A running server takes no notice of it, but a restored one would become a standby.
+my $signal = $node->data_dir . '/standby.signal';
+write_file($signal, '');
 my $id = full_backup($node);
+unlink $signal or die;
 
 # Changes after the backup; what all rows are after each, and how to get there.
 my %lsn;
@@ -172,12 +177,14 @@ symlink "$places/outside", "$directory/strange/link" or die;
 unlink "$directory/pg_hba.conf" or die;
 symlink "$places/outside/file", "$directory/pg_hba.conf" or die;
 chmod 0644, "$directory/postgresql.conf";
+write_file("$directory/standby.signal", '');
 
 ($status, $out, $err) = restore($node, $directory, @again, '--target-time', $time{ccc}, '--jobs', 3);
 is($status, 0, 'with --delta, damage is repaired') or diag($err);
 like($out, qr/Restored .*, .* were right as they were/, 'the output says that not all was restored');
 command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup accepts it again');
 ok(!-e "$directory/base/stray" && !-e "$directory/strange", 'what is not part of the backup is gone');
+ok(!-e "$directory/standby.signal", 'what a restore leaves out goes, though the backup has the same');
 is(read_file("$places/outside/file"), 'mine', 'no link was followed');
 ok(!-l "$directory/pg_hba.conf", 'a link in the place of a file is replaced');
 is((stat "$directory/postgresql.conf")[2] & 07777, 0600, 'permissions are as they were');
