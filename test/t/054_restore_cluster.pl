@@ -126,6 +126,24 @@ $restored = recovers('latest', 'ffffff', '--backup', $id);
 is($restored->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 'f', 'latest: recovery has ended');
 $restored->stop;
 
+# ---- WAL that vanishes after the restore ----
+
+my $robbed = restored_node($node, 'vanished', mapping('vanished'), '--backup', $id);
+my $last_archived = $node->safe_psql('postgres', 'SELECT last_archived FROM pgbackup_archive');
+my ($vanished) = glob repository($node) . "/*/wal/*/$last_archived.zst";
+rename $vanished, "$vanished.away" or die;
+$robbed->start(fail_ok => 1);
+wait_for(sub { slurp_file($robbed->logfile) =~ /FATAL:  could not restore file/ }, 'a refusal');
+wait_for(sub { !-e $robbed->data_dir . '/postmaster.pid' }, 'the server to be down');
+like(slurp_file($robbed->logfile), qr/pgbackup: error: WAL segment "$last_archived" is no longer in the archive/,
+	'vanished: recovery does not end before its target');
+unlike(slurp_file($robbed->logfile), qr/archive recovery complete/, 'vanished: it is no server that lacks something');
+$robbed->stop('immediate', fail_ok => 1);
+rename "$vanished.away", $vanished or die;
+start_restored($robbed);
+is(content($robbed), $hash{ffffff}, 'vanished: all rows are there, once the segment is back');
+$robbed->stop;
+
 # ---- into a directory that is full already ----
 
 my $directory = $restored->data_dir;
