@@ -53,7 +53,9 @@ find(Restore *restore, const CliOptions *options)
 	restore->repository = choose_repository(options);
 	restore->route = pgb_route_find(restore->repository, &restore->options.target,
 									restore->options.backup);
-	restore->backup = restore->route->backup;
+	/* From here on nobody removes it, until the last of our processes has ended. */
+	restore->backup = pgb_catalog_get(restore->repository, restore->route->backup->id,
+									  PGB_ANY_KIND, NULL);
 	restore->list = pgb_file_list_read(restore->repository, restore->backup);
 	for (int i = 0; i < restore->list->count; i++)
 		restore->total_bytes += restore->list->files[i].size;
@@ -156,6 +158,7 @@ perform(Restore *restore)
 	restore_write_settings(restore);
 	restore_write_manifest(restore);
 	open_to_group(restore);
+	restore_check_kept(restore);
 	cli_check_stop();
 	pgb_datadir_seal(plan);
 	remove_mark(restore);

@@ -92,6 +92,9 @@ extern void restore_make_places(const Restore *restore);
 /* Finds the files that are right, and removes all that is not part of the backup. */
 extern bool restore_delta(Restore *restore);
 
+/* Raises unless the files that were to stay are still there. */
+extern void restore_check_kept(const Restore *restore);
+
 /* ---- restore_settings.c ---- */
 
 /* Adds recovery settings to postgresql.auto.conf, and recovery.signal. */

@@ -5,8 +5,10 @@
  *
  * A file is right when its content has the length and the CRC-32C of the backup's; its time
  * says nothing.  Everything that is not in the backup is removed, as it would not be
- * there after a restore to an empty directory.  No link is followed but those of tablespaces
- * which already lead where the restore puts them.
+ * there after a restore to an empty directory; but in the directory of a tablespace only below
+ * this cluster's own folder, since other clusters and versions may have theirs beside it.  No link is followed but those of tablespaces
+ * which already lead where the restore puts them: what stands in the place of a directory goes
+ * before any file is looked at, or files behind a link would count as kept that go with it.
  *
  * src/cli/restore_delta.c
  *
@@ -23,6 +25,67 @@
 #include "repo/datadir_file.h"
 
 #define READ_SIZE	(1024 * 1024)
+
+static char *
+path_of(const Restore *restore, const PgbFile *file)
+{
+	return psprintf("%s/%s", restore->options.directory, file->path);
+}
+
+/* ---- the way to the files ---- */
+
+/* Is this entry of the directory what the list says, so that it may stay? */
+static bool
+may_stay(const Restore *restore, const PgbFile *file, const char *path, const struct stat *st)
+{
+	const char *place;
+	char		target[MAXPGPATH];
+	ssize_t		length;
+
+	switch (file->type)
+	{
+		case PGB_FILE_REGULAR:
+			return S_ISREG(st->st_mode) && restore->kept[file - restore->list->files];
+		case PGB_FILE_DIRECTORY:
+			return S_ISDIR(st->st_mode);
+		case PGB_FILE_TABLESPACE:
+			break;
+	}
+	place = pgb_datadir_place(&restore->layout, file);
+	if (place == NULL)
+		return S_ISDIR(st->st_mode);
+	length = S_ISLNK(st->st_mode) ? readlink(path, target, sizeof(target) - 1) : -1;
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	canonicalize_path(target);
+	return strcmp(target, place) == 0;
+}
+
+/* A parent sorts before what is in it: below what has gone, nothing is there. */
+static void
+clear_way(const Restore *restore)
+{
+	for (int i = 0; i < restore->list->count; i++)
+	{
+		const PgbFile *file = &restore->list->files[i];
+		char	   *path;
+		struct stat st;
+
+		if (file->type == PGB_FILE_REGULAR)
+			continue;
+		cli_check_stop();
+		path = path_of(restore, file);
+		if (lstat(path, &st) == 0)
+		{
+			if (!may_stay(restore, file, path, &st))
+				pgb_target_remove(path);
+		}
+		else if (errno != ENOENT && errno != ENOTDIR)
+			pgb_target_report("examine", path);
+		pfree(path);
+	}
+}
 
 /* ---- which files are right ---- */
 
@@ -62,7 +125,7 @@ crc_of(int fd, const char *path, char *buffer)
 static bool
 is_right(const Restore *restore, const PgbFile *file, char *buffer)
 {
-	char	   *path = psprintf("%s/%s", restore->options.directory, file->path);
+	char	   *path = path_of(restore, file);
 	struct stat st;
 	bool		right = false;
 
@@ -99,7 +162,8 @@ check_files(void *arg)
 		const PgbFile *file = &list->files[i];
 
 		cli_team_check();
-		if (file->type != PGB_FILE_REGULAR || strcmp(file->path, PGB_CONTROL_PATH) == 0)
+		if (file->type != PGB_FILE_REGULAR || strcmp(file->path, PGB_CONTROL_PATH) == 0 ||
+			restore_leaves_out(file))
 			continue;
 		check->shared->kept[i] = is_right(check->restore, file, buffer);
 		pgb_counter_add(&check->shared->bytes_done, file->size);
@@ -134,37 +198,17 @@ find_kept(Restore *restore)
 
 /* ---- the rest goes ---- */
 
-/* Is this entry of the directory what the list says, so that it may stay? */
+/* Of a tablespace's directory, only what the list has is ours: other clusters may use it, too. */
 static bool
-may_stay(const Restore *restore, const PgbFile *file, const char *path, const struct stat *st)
+is_shared(const Restore *restore, const PgbFile *directory)
 {
-	const char *place;
-	char		target[MAXPGPATH];
-	ssize_t		length;
-
-	switch (file->type)
-	{
-		case PGB_FILE_REGULAR:
-			return S_ISREG(st->st_mode) && restore->kept[file - restore->list->files];
-		case PGB_FILE_DIRECTORY:
-			return S_ISDIR(st->st_mode);
-		case PGB_FILE_TABLESPACE:
-			break;
-	}
-	place = pgb_datadir_place(&restore->layout, file);
-	if (place == NULL)
-		return S_ISDIR(st->st_mode);
-	length = S_ISLNK(st->st_mode) ? readlink(path, target, sizeof(target) - 1) : -1;
-	if (length < 0)
-		return false;
-	target[length] = '\0';
-	canonicalize_path(target);
-	return strcmp(target, place) == 0;
+	return directory != NULL && directory->type == PGB_FILE_TABLESPACE &&
+		pgb_datadir_place(&restore->layout, directory) != NULL;
 }
 
-/* relative is NULL for the data directory itself. */
+/* The entry of the list is NULL for the data directory itself. */
 static void
-clean_directory(const Restore *restore, const char *path, const char *relative)
+clean_directory(const Restore *restore, const char *path, const PgbFile *directory)
 {
 	char	  **names = pgb_read_directory(path);
 
@@ -173,22 +217,24 @@ clean_directory(const Restore *restore, const char *path, const char *relative)
 	for (; *names != NULL; names++)
 	{
 		char	   *entry = psprintf("%s/%s", path, *names);
-		char	   *entry_relative = relative == NULL ? pstrdup(*names) :
-			psprintf("%s/%s", relative, *names);
-		PgbFile    *file = pgb_file_list_find(restore->list, entry_relative);
+		char	   *relative = directory == NULL ? pstrdup(*names) :
+			psprintf("%s/%s", directory->path, *names);
+		PgbFile    *file = pgb_file_list_find(restore->list, relative);
 		struct stat st;
 
 		cli_check_stop();
 		if (lstat(entry, &st) != 0)
 			pgb_target_report("examine", entry);
-		if (relative == NULL && strcmp(*names, RESTORE_MARK) == 0)
+		if (directory == NULL && strcmp(*names, RESTORE_MARK) == 0)
 			 /* until all is done */ ;
+		else if (file == NULL && is_shared(restore, directory))
+			 /* somebody else's */ ;
 		else if (file == NULL || !may_stay(restore, file, entry, &st))
 			pgb_target_remove(entry);
 		else if (file->type != PGB_FILE_REGULAR)
-			clean_directory(restore, entry, entry_relative);
+			clean_directory(restore, entry, file);
 		pfree(entry);
-		pfree(entry_relative);
+		pfree(relative);
 	}
 }
 
@@ -213,8 +259,31 @@ bool
 restore_delta(Restore *restore)
 {
 	remove_control(restore);
+	clear_way(restore);
 	if (!find_kept(restore))
 		return false;
 	clean_directory(restore, restore->options.directory, NULL);
 	return true;
+}
+
+void
+restore_check_kept(const Restore *restore)
+{
+	for (int i = 0; restore->kept != NULL && i < restore->list->count; i++)
+	{
+		char	   *path;
+		struct stat st;
+
+		if (!restore->kept[i])
+			continue;
+		cli_check_stop();
+		path = path_of(restore, &restore->list->files[i]);
+		if (lstat(path, &st) != 0)
+			pgb_target_report("examine", path);
+		if (!S_ISREG(st.st_mode))
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" is no longer a regular file", path)));
+		pfree(path);
+	}
 }

@@ -344,8 +344,24 @@ occupied_bytes(const char *path, int depth)
 	return bytes;
 }
 
+/* What --delta replaces or removes in the directory of a tablespace: not all that is there. */
+static uint64
+occupied_by_tablespace(const Restore *restore, const PgbTablespacePlace *place)
+{
+	char	  **names = pgb_read_directory(place->path);
+	uint64		bytes = 0;
+
+	for (; names != NULL && *names != NULL; names++)
+	{
+		if (pgb_file_list_find(restore->list, psprintf(PGB_TABLESPACES_PATH "/%u/%s",
+													   place->oid, *names)) != NULL)
+			bytes += occupied_bytes(psprintf("%s/%s", place->path, *names), 0);
+	}
+	return bytes;
+}
+
 static void
-add_room(const Restore *restore, Room *rooms, int *count, const char *path, uint64 needed)
+add_room(Room *rooms, int *count, const char *path, uint64 needed, uint64 occupied)
 {
 	char	   *parent = existing_parent(path);
 	struct stat st;
@@ -366,8 +382,7 @@ add_room(const Restore *restore, Room *rooms, int *count, const char *path, uint
 		(*count)++;
 	}
 	room->needed += needed;
-	if (restore->is_occupied)
-		room->free += occupied_bytes(path, 0);
+	room->free += occupied;
 }
 
 /* Bytes of the files below a path of the list, or (prefix NULL) of those in no place of their own. */
@@ -399,13 +414,15 @@ check_room(const Restore *restore)
 
 	for (int i = 0; i < layout->nplaces; i++)
 	{
-		uint64		bytes = bytes_below(restore, psprintf(PGB_TABLESPACES_PATH "/%u/",
-														  layout->places[i].oid));
+		const PgbTablespacePlace *place = &layout->places[i];
+		uint64		bytes = bytes_below(restore, psprintf(PGB_TABLESPACES_PATH "/%u/", place->oid));
 
 		rest -= bytes;
-		add_room(restore, rooms, &count, layout->places[i].path, bytes);
+		add_room(rooms, &count, place->path, bytes,
+				 restore->is_occupied ? occupied_by_tablespace(restore, place) : 0);
 	}
-	add_room(restore, rooms, &count, layout->path, rest);
+	add_room(rooms, &count, layout->path, rest,
+			 restore->is_occupied ? occupied_bytes(layout->path, 0) : 0);
 
 	for (int i = 0; i < count; i++)
 	{

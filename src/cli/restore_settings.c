@@ -127,6 +127,29 @@ wal_get_command(const Restore *restore, const char *arguments)
 	return command.data;
 }
 
+/*
+ * The WAL on the way to the target, which retention may remove before recovery gets there.  What the
+ * backup itself needs is in pg_wal, where recovery finds it when the archive does not have it.
+ */
+static char *
+needed_wal(const Restore *restore)
+{
+	const PgbRoute *route = restore->route;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = restore_wal_count(restore); i < route->nsegments;)
+	{
+		int			first = i;
+
+		while (i < route->nsegments && route->segments[i].timeline == route->segments[first].timeline)
+			i++;
+		appendStringInfo(&text, "--needed=%s-%s ", route->segments[first].text,
+						 route->segments[i - 1].text);
+	}
+	return text.data;
+}
+
 static void
 append_target(StringInfo out, const Restore *restore)
 {
@@ -171,7 +194,7 @@ restore_write_settings(const Restore *restore)
 	initStringInfo(&text);
 	append_old_settings(&text, pgb_target_read(path, SETTINGS_LIMIT, &length));
 	appendStringInfo(&text, "%s at %sZ, of backup %s\n", OUR_COMMENT, now, restore->backup->id);
-	pgb_append_setting(&text, "restore_command", wal_get_command(restore, "%f \"%p\""));
+	pgb_append_setting(&text, "restore_command", wal_get_command(restore, psprintf("%s%%f \"%%p\"", needed_wal(restore))));
 	pgb_append_setting(&text, "recovery_end_command", wal_get_command(restore, "--clean"));
 	append_target(&text, restore);
 	append_repository(&text, restore);

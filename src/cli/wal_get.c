@@ -5,7 +5,8 @@
  *
  * PostgreSQL takes an exit status from 1 to 125 as "there is no such file", and ends
  * recovery there: status 1 is given only for a file that is proven to be missing, and
- * everything else that goes wrong, be it a wrong option, gives one that stops the server.
+ * everything else that goes wrong, be it a wrong option, gives one that stops the server.  So does
+ * a missing one that pgbackup restore has seen on the way to the target: it was removed since.
  *
  * src/cli/wal_get.c
  *
@@ -27,9 +28,18 @@
 
 #define TIMELINE_DIGITS		8
 
+/* A stretch of segments, of one timeline, that recovery cannot do without. */
+typedef struct Needed
+{
+	const char *first;
+	const char *last;
+	struct Needed *next;
+} Needed;
+
 static int	ahead = DEFAULT_AHEAD;
 static bool clean = false;
 static const char *last = NULL;
+static Needed *needed = NULL;
 
 /* ---- the exit status ---- */
 
@@ -68,9 +78,36 @@ cli_wal_get_guard(int argc, char **argv)
 static const CliOption own_options[] = {
 	{"ahead", "N", "fetch so many segments before they are asked for (default 8; 0: none)"},
 	{"last", "SEGMENT", "what follows this segment is not to be had, on any timeline"},
+	{"needed", "FIRST-LAST", "none of these segments of one timeline can be missing: to find one missing is an error; may be repeated"},
 	{"clean", NULL, "remove what was fetched ahead: for recovery_end_command"},
 	{NULL}
 };
+
+static bool
+is_segment(const char *text)
+{
+	PgbWalName	parsed;
+
+	return pgb_wal_name_parse(text, 0, &parsed) && parsed.kind == PGB_WAL_SEGMENT;
+}
+
+static void
+accept_needed(const char *value)
+{
+	Needed	   *range = palloc(sizeof(Needed));
+	char	   *first = pstrdup(value);
+	char	   *dash = strchr(first, '-');
+
+	if (dash != NULL)
+		*dash = '\0';
+	if (dash == NULL || !is_segment(first) || !is_segment(dash + 1) ||
+		strncmp(first, dash + 1, TIMELINE_DIGITS) != 0)
+		cli_usage_error("\"%s\" is not a range of WAL segments of one timeline", value);
+	range->first = first;
+	range->last = dash + 1;
+	range->next = needed;
+	needed = range;
+}
 
 static void
 accept(const char *name, const char *value)
@@ -84,11 +121,14 @@ accept(const char *name, const char *value)
 	}
 	if (strcmp(name, "last") == 0)
 	{
-		PgbWalName	parsed;
-
-		if (!pgb_wal_name_parse(value, 0, &parsed) || parsed.kind != PGB_WAL_SEGMENT)
+		if (!is_segment(value))
 			cli_usage_error("\"%s\" is not the name of a WAL segment", value);
 		last = value;
+		return;
+	}
+	if (strcmp(name, "needed") == 0)
+	{
+		accept_needed(value);
 		return;
 	}
 	errno = 0;
@@ -128,6 +168,32 @@ is_after_last(const PgbWalName *name)
 		strcmp(name->text + TIMELINE_DIGITS, last + TIMELINE_DIGITS) > 0;
 }
 
+/* The names of a timeline's segments sort by number. */
+static bool
+is_needed(const PgbWalName *name)
+{
+	for (const Needed *range = needed; range != NULL; range = range->next)
+	{
+		if (name->kind == PGB_WAL_SEGMENT &&
+			strcmp(name->text, range->first) >= 0 && strcmp(name->text, range->last) <= 0)
+			return true;
+	}
+	return false;
+}
+
+/* The status for a file that is proven to be missing. */
+static int
+missing(const PgbWalName *name)
+{
+	if (is_needed(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("WAL segment \"%s\" is no longer in the archive", name->text),
+				 errdetail("It was there when this cluster was restored, and lies on the way to the target: recovery would end too early."),
+				 errhint("Bring it back into the archive, or restore again. If recovery has ended long since, take --needed out of restore_command.")));
+	return exit_with(EXIT_MISSING);
+}
+
 static int
 get(const CliOptions *options, const char *file, const char *path)
 {
@@ -145,7 +211,7 @@ get(const CliOptions *options, const char *file, const char *path)
 	if (spool == NULL || !spool_take(spool, &name, path))
 	{
 		if (!pgb_wal_fetch(repository, &name, path))
-			return exit_with(EXIT_MISSING);
+			return missing(&name);
 	}
 	if (spool != NULL && ahead > 0)
 		spool_delivered(spool, &name, path, ahead);

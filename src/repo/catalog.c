@@ -121,6 +121,17 @@ read_entry(PgbRepository *repository, const char *id, PgbCatalogEntry *entry)
 
 /* ---- the listing ---- */
 
+void
+pgb_catalog_check_read(const PgbCatalogEntry *entry)
+{
+	if (entry->is_unread)
+		ereport(ERROR,
+				(errcode(ERRCODE_IO_ERROR),
+				 errmsg("backup \"%s\", which may be the one to use, could not be read", entry->id),
+				 errdetail("%s", entry->damage),
+				 errhint("Try again. If the error stays, look at the device, or name another backup.")));
+}
+
 const char *
 pgb_catalog_status(const PgbCatalogEntry *entry)
 {
@@ -294,6 +305,7 @@ get_latest(PgbRepository *repository, PgbKind kind, const char *database)
 		if (kind != PGB_ANY_KIND && pgb_id_kind(ids[i]) != kind)
 			continue;
 		read_entry(repository, ids[i], &entry);
+		pgb_catalog_check_read(&entry);
 		if (entry.manifest != NULL && is_wanted(entry.manifest, database) &&
 			pgb_catalog_hold(repository, ids[i]) != NULL)
 			return entry.manifest;

@@ -188,7 +188,7 @@ reach_latest(const Question *q)
 	return pgb_path_misleads(q->path, last) ? answer_broken(q, i) : answer_by_wal(q, i, last);
 }
 
-/* A record that begins at the LSN or after it must be there to stop at. */
+/* A record that begins at the LSN or after it must be there to stop at.  The highest LSN has none after it. */
 static PgbReach
 reach_lsn(const Question *q)
 {
@@ -196,7 +196,7 @@ reach_lsn(const Question *q)
 
 	if (i < 0)
 		return answer_too_early(q);
-	return answer_by_wal(q, i, q->target->lsn + 1);
+	return answer_by_wal(q, i, Max(q->target->lsn, q->target->lsn + 1));
 }
 
 static PgbReach

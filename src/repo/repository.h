@@ -52,6 +52,12 @@ typedef struct PgbCatalogEntry
 	int64		proven_at;		/* microseconds since 2000-01-01 UTC; 0: never */
 } PgbCatalogEntry;
 
+/*
+ * Raises ERRCODE_IO_ERROR if it could not be read: who takes the latest of several must not pass over
+ * one that may be good.
+ */
+extern void pgb_catalog_check_read(const PgbCatalogEntry *entry);
+
 /* One word for it: "complete", "damaged", or "newer". */
 extern const char *pgb_catalog_status(const PgbCatalogEntry *entry);
 
@@ -78,7 +84,8 @@ extern char **pgb_catalog_strangers(PgbRepository *repository);
 /*
  * The manifest of one backup, which nobody removes for as long as the current memory context
  * (in the program: the process) lives: an id, or "latest" for the newest undamaged one of
- * the kind (and of the database, if it is not NULL).  Raises
+ * the kind (and of the database, if it is not NULL).  One that cannot be read for an error of the
+ * device is not passed over, but raises ERRCODE_IO_ERROR.  Raises
  * ERRCODE_UNDEFINED_OBJECT with a hint when there is none, and names the other
  * clusters if the repository has only theirs; ERRCODE_WRONG_OBJECT_TYPE when
  * the id is of another kind; ERRCODE_DATA_CORRUPTED when it is damaged.

@@ -31,6 +31,8 @@ typedef struct Archive
 {
 	PgbRepository *repository;
 	uint32		segment_size;	/* 0: there is no base backup */
+	int			nentries;
+	PgbCatalogEntry *entries;	/* base backups, whatever is wrong with them */
 	int			nbackups;
 	PgbManifest **manifests;	/* of the same index as the backups */
 	PgbReachBackup *backups;
@@ -82,13 +84,14 @@ static void
 load_backups(Archive *archive)
 {
 	int			count;
-	PgbCatalogEntry *entries = pgb_catalog_list_base(archive->repository, &count);
 
+	archive->entries = pgb_catalog_list_base(archive->repository, &count);
+	archive->nentries = count;
 	archive->manifests = palloc((count + 1) * sizeof(PgbManifest *));
 	archive->backups = palloc((count + 1) * sizeof(PgbReachBackup));
 	for (int i = count - 1; i >= 0; i--)
 	{
-		PgbManifest *manifest = entries[i].manifest;
+		PgbManifest *manifest = archive->entries[i].manifest;
 		PgbReachBackup *backup = &archive->backups[archive->nbackups];
 
 		if (manifest == NULL || manifest->base == NULL ||
@@ -346,13 +349,30 @@ refuse(const Archive *archive, const PgbPath *path, uint32 timeline, const PgbTa
 
 /* ---- the route ---- */
 
+static bool
+is_named(const char *backup)
+{
+	return backup != NULL && strcmp(backup, PGB_LATEST) != 0;
+}
+
+/* Those that may be meant: the one that is named, or all of them. */
+static void
+check_read(const Archive *archive, const char *backup)
+{
+	for (int i = 0; i < archive->nentries; i++)
+	{
+		if (!is_named(backup) || strcmp(archive->entries[i].id, backup) == 0)
+			pgb_catalog_check_read(&archive->entries[i]);
+	}
+}
+
 /* The index of the backup that is named, -1 if none is. */
 static int
 find_backup(Archive *archive, const char *backup)
 {
 	PgbManifest *manifest;
 
-	if (backup == NULL || strcmp(backup, PGB_LATEST) == 0)
+	if (!is_named(backup))
 		return -1;
 	for (int i = 0; i < archive->nbackups; i++)
 	{
@@ -434,10 +454,13 @@ PgbRoute *
 pgb_route_find(PgbRepository *repository, const PgbTarget *target, const char *backup)
 {
 	Archive    *archive = load_archive(repository);
-	int			wanted = find_backup(archive, backup);
 	PgbRoute   *route = palloc0(sizeof(PgbRoute));
+	int			wanted;
 	PgbPath    *path;
 	PgbReach	reach;
+
+	check_read(archive, backup);
+	wanted = find_backup(archive, backup);
 
 	/* says that there is no base backup, or of which clusters there are some */
 	if (archive->nbackups == 0)

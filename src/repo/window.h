@@ -83,7 +83,7 @@ typedef struct PgbRoute
  * backup, after the last WAL, unknown restore point or timeline, in a gap), with the windows
  * in the detail and a hint.  So does a restore point whose name several have, unless the backup
  * is named: recovery from that stops at the first one that it meets.  A backup that is not there
- * raises as pgb_catalog_get() does.  Never falls back to another target.
+ * raises as pgb_catalog_get() does; one that cannot be read, and may be meant, ERRCODE_IO_ERROR.  Never falls back to another target.
  *
  * What cannot be known beforehand is left to PostgreSQL, which then ends recovery with an error: whether
  * there is a transaction of PGB_TARGET_XID, and what is in segments that nobody has looked into.

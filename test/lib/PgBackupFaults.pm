@@ -37,7 +37,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  faults_available faulty_node start_faulty
+  faults_available faulty_node start_faulty faulty_program
   count_calls arm disarm
 );
 
@@ -141,17 +141,35 @@ sub faulty_node
 	return $node;
 }
 
-sub start_faulty
+sub with_faults
 {
-	my ($node) = @_;
+	my ($node, $code) = @_;
 	local $ENV{LD_PRELOAD} = join ' ', grep { defined } $library, $ENV{LD_PRELOAD};
 	local $ENV{TEST_FAULTS} = control_file($node);
 
-	$node->start;
+	return $code->();
+}
+
+sub start_faulty
+{
+	my ($node) = @_;
+
+	with_faults($node, sub { $node->start });
 	return;
 }
 
+sub faulty_program
+{
+	my ($node, @arguments) = @_;
+
+	return with_faults($node, sub { program(@arguments) });
+}
+
 =pod
+
+=item faulty_program(node, argument...)
+
+Runs the program in the same way: as program() of PgBackupRestore.
 
 =item count_calls(node, operations, code)
 

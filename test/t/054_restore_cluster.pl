@@ -10,9 +10,11 @@
 use strict;
 use warnings;
 
+use File::Basename qw(basename);
 use PgBackupRestore;
 use PgBackupTest;
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::RecursiveCopy;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -34,7 +36,12 @@ $node->safe_psql('postgres', q{
 		END LOOP;
 	END $$;
 });
+
+# A running server takes no notice of it, but a restored one would become a standby.
+my $signal = $node->data_dir . '/standby.signal';
+write_file($signal, '');
 my $id = full_backup($node);
+unlink $signal or die;
 
 # Changes after the backup; what all rows are after each, and how to get there.
 my %lsn;
@@ -119,6 +126,24 @@ $restored = recovers('latest', 'ffffff', '--backup', $id);
 is($restored->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 'f', 'latest: recovery has ended');
 $restored->stop;
 
+# ---- WAL that vanishes after the restore ----
+
+my $robbed = restored_node($node, 'vanished', mapping('vanished'), '--backup', $id);
+my $last_archived = $node->safe_psql('postgres', 'SELECT last_archived FROM pgbackup_archive');
+my ($vanished) = glob repository($node) . "/*/wal/*/$last_archived.zst";
+rename $vanished, "$vanished.away" or die;
+$robbed->start(fail_ok => 1);
+wait_for(sub { slurp_file($robbed->logfile) =~ /FATAL:  could not restore file/ }, 'a refusal');
+wait_for(sub { !-e $robbed->data_dir . '/postmaster.pid' }, 'the server to be down');
+like(slurp_file($robbed->logfile), qr/pgbackup: error: WAL segment "$last_archived" is no longer in the archive/,
+	'vanished: recovery does not end before its target');
+unlike(slurp_file($robbed->logfile), qr/archive recovery complete/, 'vanished: it is no server that lacks something');
+$robbed->stop('immediate', fail_ok => 1);
+rename "$vanished.away", $vanished or die;
+start_restored($robbed);
+is(content($robbed), $hash{ffffff}, 'vanished: all rows are there, once the segment is back');
+$robbed->stop;
+
 # ---- into a directory that is full already ----
 
 my $directory = $restored->data_dir;
@@ -170,12 +195,14 @@ symlink "$places/outside", "$directory/strange/link" or die;
 unlink "$directory/pg_hba.conf" or die;
 symlink "$places/outside/file", "$directory/pg_hba.conf" or die;
 chmod 0644, "$directory/postgresql.conf";
+write_file("$directory/standby.signal", '');
 
 ($status, $out, $err) = restore($node, $directory, @again, '--target-time', $time{ccc}, '--jobs', 3);
 is($status, 0, 'with --delta, damage is repaired') or diag($err);
 like($out, qr/Restored .*, .* were right as they were/, 'the output says that not all was restored');
 command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup accepts it again');
 ok(!-e "$directory/base/stray" && !-e "$directory/strange", 'what is not part of the backup is gone');
+ok(!-e "$directory/standby.signal", 'what a restore leaves out goes, though the backup has the same');
 is(read_file("$places/outside/file"), 'mine', 'no link was followed');
 ok(!-l "$directory/pg_hba.conf", 'a link in the place of a file is replaced');
 is((stat "$directory/postgresql.conf")[2] & 07777, 0600, 'permissions are as they were');
@@ -185,6 +212,48 @@ $restored->append_conf('postgresql.conf', 'port = ' . $restored->port . "\narchi
 start_restored($restored);
 is(content($restored), $hash{ccc}, 'all rows are as they were at the new target');
 $restored->stop;
+
+# ---- links, and places that change ----
+
+# Files behind what the restore replaces are right, but not where they are to be.
+my ($base) = $long =~ m{^(base/\d+)/};
+foreach my $moved ($base, 'pg_xact')
+{
+	my $away = "$places/outside/" . basename($moved);
+
+	rename "$directory/$moved", $away or die;
+	symlink $away, "$directory/$moved" or die;
+}
+my ($link) = $elsewhere =~ m{^(pg_tblspc/\d+)/};
+($status, $out, $err) = restore($node, $directory, mapping('moved'), '--backup', $id, '--delta');
+is($status, 0, 'with --delta, a tablespace moves, and directories come back') or diag($err);
+command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup finds all that was behind links');
+ok(!-l "$directory/$base" && !-l "$directory/pg_xact", 'in directories, not behind links');
+is(readlink("$directory/$link"), "$places/moved", 'the tablespace is in its new place');
+ok(-f "$places/outside/" . basename($long =~ s{/\d+$}{}r) . '/' . basename($long), 'what was behind a link is as it was');
+ok(-f "$places/latest/" . $elsewhere =~ s{^\Q$link\E/}{}r, 'so is the old place of the tablespace');
+
+# The directory of a tablespace may have folders of other versions, and be the top of a file system.
+my ($folder) = glob "$places/moved/PG_*";
+my @others = ('PG_9.6_201608131', 'lost+found');
+foreach my $other (@others)
+{
+	mkdir "$places/moved/$other" or die;
+	write_file("$places/moved/$other/file", 'theirs');
+}
+write_file("$folder/stray", 'x');
+($status, $out, $err) = restore($node, $directory, mapping('moved'), '--backup', $id, '--delta');
+is($status, 0, 'with --delta, a tablespace beside that of another cluster is restored') or diag($err);
+command_ok([ 'pg_verifybackup', (map { ('--ignore', "$link/$_") } @others), $directory ], 'pg_verifybackup accepts it');
+is(read_file("$places/moved/$_/file"), 'theirs', "$_ stays") foreach @others;
+ok(!-e "$folder/stray", 'what is not of the backup is removed from our folder');
+
+unlink "$directory/$link" or die;
+PostgreSQL::Test::RecursiveCopy::copypath("$places/latest", "$directory/$link");
+($status, $out, $err) = restore($node, $directory, mapping('linked'), '--backup', $id, '--delta');
+is($status, 0, 'with --delta, a directory in the place of a link is replaced') or diag($err);
+command_ok([ 'pg_verifybackup', $directory ], 'pg_verifybackup finds all of the tablespace');
+is(readlink("$directory/$link"), "$places/linked", 'behind a link');
 
 # ---- interrupted, and continued ----
 

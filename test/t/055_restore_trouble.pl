@@ -400,6 +400,38 @@ $limited = disturb(
 is($status, 0, 'then --delta goes on') or diag($err);
 command_ok([ 'pg_verifybackup', $limited ], 'pg_verifybackup accepts it');
 
+# ---- retention in the middle of a restore ----
+
+$node->safe_psql('postgres', "ALTER SYSTEM SET pgbackup.retention_full = 'last=1'");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('pgbackup.retention_full') = 'last=1'");
+my $expire = "SELECT action || ' ' || reason FROM pgbackup_expire() WHERE backup = '$id'";
+like($node->safe_psql('postgres', $expire), qr/^remove /, 'a backup that may go');
+foreach my $attempt (1 .. 30)
+{
+	my $target = fresh();
+	my $reason;
+	my $run = IPC::Run::start(
+		[
+			'pgbackup', 'restore', '--repository', repository($node), '--target-dir', $target, '--backup', $id,
+			'--tablespace-mapping', "$places/old=$target-fast", '--jobs', 2
+		],
+		'<', \undef, '>', \$out, '2>', \$err);
+
+	1 until -e "$target/base" || !$run->pumpable;
+	kill 'STOP', $run->{KIDS}[0]{PID};
+	my $ended = -e "$target/global/pg_control";
+	$reason = $node->safe_psql('postgres', $expire);
+	kill 'CONT', $run->{KIDS}[0]{PID};
+	$run->finish;
+	is($run->result(0), 0, 'a restore that was stopped goes on') or diag($err);
+	next if $ended && $attempt < 30;
+	is($reason, 'keep somebody reads it', 'meanwhile, its backup stays');
+	last;
+}
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET pgbackup.retention_full');
+$node->reload;
+
 # ---- a disk that becomes full in the middle ----
 
 SKIP:

@@ -126,6 +126,18 @@ is(scalar get('00000002.history'), 1, 'status 1: nor a history');
 is(scalar get("00000007" . substr $segment, 8), 1, 'status 1: nor a timeline');
 ok(!-e $path, 'nothing is delivered then');
 
+my $range = '--needed=' . after($segment, -2) . '-' . after($segment, 1000);
+is(scalar get($segment, undef, $range), 0, 'a segment that is needed is delivered');
+stops('a segment that is needed, and missing', qr/is no longer in the archive/, after($segment, 1000),
+	"--repository=$repository", "--system=$system", $range);
+is(scalar get(after($segment, 1001), undef, $range), 1, 'status 1: one after those that are needed');
+is(scalar get('00000007' . substr($segment, 8), undef, $range), 1, 'status 1: one of another timeline');
+foreach ('x', $segment, "$segment-", "$segment-00000002" . substr $segment, 8)
+{
+	stops("a wrong range: $_", qr/not a range of WAL segments/, $segment,
+		"--repository=$repository", "--system=$system", "--needed=$_");
+}
+
 stops('a name that is none', qr/not the name of a file/, 'x');
 stops('no name', qr/takes the name of a file/, undef);
 stops('an option that there is not', qr/unrecognized option/, $segment, '--repository=/x', '--no-such');

@@ -12,6 +12,7 @@ use warnings;
 
 use Errno qw(EIO);
 use PgBackupFaults;
+use PgBackupRestore;
 use PgBackupSchedule;
 use PgBackupTest;
 use PostgreSQL::Test::Cluster;
@@ -146,7 +147,34 @@ SKIP:
 	}
 	is($faulty->safe_psql('postgres', "SELECT string_agg(id, ' ' ORDER BY id) FROM pgbackup_list()"), "$kept $full",
 		"an error of the device in one of $reads reads removes nothing");
+
+	# ... nor is an older one taken in its place
+	archive_all($faulty);
+	my $newest = $faulty->safe_psql('postgres', q{SELECT pgbackup_run('full')});
+	archive_all($faulty);
 	$faulty->stop;
+	my $directory = PostgreSQL::Test::Utils::tempdir() . '/target';
+	foreach my $command (
+		[ 'restore', '--target-dir', $directory, '--dry-run' ],
+		[ 'show', 'latest' ])
+	{
+		my ($name, @arguments) = (@$command, '--repository', repository($faulty));
+		my ($calls, $failures, $others, $told) = (0, 0, 0, 0);
+
+		$calls = count_calls($faulty, 'read', sub { faulty_program($faulty, $name, @arguments) });
+		for my $number (1 .. $calls)
+		{
+			arm($faulty, 'fail', 'read', $number, EIO);
+			my ($status, $out, $err) = faulty_program($faulty, $name, @arguments);
+			disarm($faulty);
+			$failures++ if $status != 0;
+			$others++ if $status == 0 && $out !~ /\Q$newest\E/;
+			$told++ if $err =~ /backup "\Q$newest\E", which may be the one to use, could not be read/;
+		}
+		ok($failures > 0, "$name: some of $calls errors of the device are errors");
+		is($others, 0, "$name: with none of them, an older backup is taken");
+		ok($told > 0, "$name: the backup is named");
+	}
 }
 
 done_testing();

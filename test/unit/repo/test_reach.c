@@ -565,6 +565,7 @@ test_one_timeline(void)
 	is_uint(verdict_lsn(world, 1, -1, 14), PGB_REACHED, "at its end");
 	is_uint(verdict_lsn(world, 1, -1, 79), PGB_REACHED, "at the last record");
 	is_uint(verdict_lsn(world, 1, -1, 80), PGB_TOO_LATE, "after it");
+	is_uint(verdict_lsn(world, 1, -1, PG_UINT64_MAX), PGB_TOO_LATE, "as far as can be after it");
 	is_uint(verdict_lsn(world, 1, 1, 43), PGB_TOO_EARLY, "before the end of the backup that is named");
 
 	is_uint(verdict_time(world, 1, moment(1, 13), true), PGB_TOO_EARLY, "a moment before the first backup");
