@@ -26,6 +26,17 @@
 
 #define ANSWER_LIMIT	((uint64) 1024 * 1024 * 1024)
 
+/*
+ * We are a superuser there, and with that the server's user of the operating system.  Nothing that a
+ * database or a role is set to may run code, as that of a user's operator in the place of the server's
+ * own, or keep us from looking into it: these settings have the last word.
+ */
+#define SANDBOX_SESSION_SETTINGS \
+	PGB_SESSION_SETTINGS " -c default_transaction_read_only=off -c search_path=" \
+	" -c session_preload_libraries= -c local_preload_libraries= -c session_replication_role=replica" \
+	" -c default_transaction_isolation=read\\ committed -c row_security=off -c zero_damaged_pages=off" \
+	" -c ignore_checksum_failure=off -c max_parallel_workers_per_gather=0"
+
 /* A job is in no transaction here, and a backend is. */
 static char *
 superuser_name(void)
@@ -53,6 +64,8 @@ conninfo_of(const PgbSandboxState *state)
 	pgb_conninfo_add(&conninfo, "host", state->socket_directory);
 	pgb_conninfo_add(&conninfo, "port", psprintf("%d", SANDBOX_PORT));
 	pgb_conninfo_add(&conninfo, "user", superuser_name());
+	pgb_conninfo_add(&conninfo, "fallback_application_name", "pgbackup");
+	pgb_conninfo_add(&conninfo, "options", SANDBOX_SESSION_SETTINGS);
 	return conninfo.data + 1;
 }
 
