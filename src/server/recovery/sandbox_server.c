@@ -42,7 +42,7 @@
 static char **
 environment(void)
 {
-	static const char *const kept[] = {"PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR"};
+	static const char *const kept[] = {"PATH", "HOME", "LD_LIBRARY_PATH", "LOCPATH", "TMPDIR"};
 	char	  **result = palloc((lengthof(kept) + 2) * sizeof(char *));
 	int			count = 0;
 

@@ -15,6 +15,8 @@
  */
 #include "port/port.h"
 
+#include <ctype.h>
+
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
@@ -23,6 +25,7 @@
 #include "repo/datadir_file.h"
 #include "server/program.h"
 #include "server/recovery/sandbox_work.h"
+#include "utils/guc.h"
 
 #define ANSWER_LIMIT	((uint64) 1024 * 1024 * 1024)
 
@@ -55,6 +58,33 @@ superuser_name(void)
 	return name;
 }
 
+/* White space would end it. */
+static void
+add_option(StringInfo options, const char *name, const char *value)
+{
+	appendStringInfo(options, " -c %s=", name);
+	for (; *value != '\0'; value++)
+	{
+		if (isspace((unsigned char) *value) || *value == '\\')
+			appendStringInfoChar(options, '\\');
+		appendStringInfoChar(options, *value);
+	}
+}
+
+/* The text of money depends on lc_monetary; who reads it has that of the live database (stage_role.c). */
+static char *
+session_settings(void)
+{
+	const char *lc_monetary = GetConfigOptionResetString("lc_monetary");
+	StringInfoData options;
+
+	initStringInfo(&options);
+	appendStringInfoString(&options, SANDBOX_SESSION_SETTINGS);
+	if (lc_monetary != NULL)
+		add_option(&options, "lc_monetary", lc_monetary);
+	return options.data;
+}
+
 static char *
 conninfo_of(const PgbSandboxState *state)
 {
@@ -65,7 +95,7 @@ conninfo_of(const PgbSandboxState *state)
 	pgb_conninfo_add(&conninfo, "port", psprintf("%d", SANDBOX_PORT));
 	pgb_conninfo_add(&conninfo, "user", superuser_name());
 	pgb_conninfo_add(&conninfo, "fallback_application_name", "pgbackup");
-	pgb_conninfo_add(&conninfo, "options", SANDBOX_SESSION_SETTINGS);
+	pgb_conninfo_add(&conninfo, "options", session_settings());
 	return conninfo.data + 1;
 }
 
