@@ -140,6 +140,9 @@ sub sandbox
 	$o{directory} //= "$scratch/s" . ++$count;
 	my $session = $node->background_psql('postgres', on_error_stop => 0);
 	my ($connection, $restored, $wal, $disk, $time) = split /\|/, $session->query_safe(statement(%o));
+	my $settings = $connection =~ s/ options='([^']*)'// ? $1 : '';
+
+	like($settings, qr/-c search_path= .*local_preload_libraries= /, 'its sessions are pinned');
 	return { %o, session => $session, connection => $connection, restored => $restored, wal => $wal, disk => $disk, time => $time };
 }
 

@@ -163,6 +163,29 @@ is( $node->safe_psql('latin', qq{SET client_encoding = 'UTF8';
 	SELECT string_agg(to_hex(ascii(t)), ' ' ORDER BY id) FROM pgbackup_recovery."t\xc3\xa4ble"}),
 	"2\ne9 74", 'a table of a database of another encoding, made after the backup');
 
+# ---- operators of users, in a database whose sessions find them before those of the server ----
+
+my $bait = $node->basedir . '/bait';
+my $live = $node->data_dir;
+
+sql('CREATE DATABASE trapped');
+$node->safe_psql('trapped', $_)
+  for 'CREATE EXTENSION pgbackup', 'CREATE ROLE eve', 'GRANT CREATE ON SCHEMA public TO eve',
+  map { "SET ROLE eve; $_" } map {
+	my ($left, $right) = @$_;
+	qq{CREATE FUNCTION trap($left, $right) RETURNS bool LANGUAGE plpgsql AS \$\$ BEGIN
+		IF pg_catalog.current_setting('data_directory') OPERATOR(pg_catalog.<>) '$live' THEN
+			COPY (SELECT 'an operator of $left and $right') TO '$bait';
+		END IF;
+		RETURN \$1::text OPERATOR(pg_catalog.=) \$2::text; END \$\$;
+	CREATE OPERATOR = (FUNCTION = trap, LEFTARG = $left, RIGHTARG = $right)}
+  } [ 'oid', 'int4' ], [ 'name', 'name' ];
+$node->safe_psql('trapped', $_)
+  for 'ALTER DATABASE trapped SET search_path = public, pg_catalog', 'CREATE TABLE bare AS SELECT generate_series(1, 3) AS id';
+$at = now();
+is($node->safe_psql('trapped', "SELECT row_count FROM pgbackup_restore_table('bare', at => '$at')"), '3', 'a table of a database with traps');
+ok(!-e $bait, 'none of which has been touched') or diag(read_file($bait));
+
 # ---- random ones ----
 
 my @names = map { "random_$_" } 1 .. 4;

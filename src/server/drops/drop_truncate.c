@@ -6,19 +6,28 @@
  * The server calls a hook for each table before it truncates it, also for those that
  * CASCADE adds.  They are remembered, and recorded when the statement is done.
  *
+ * For the tables that the statement names the hook comes before their lock, and whether they have rows
+ * is not known before that: another one may be truncating them.  So we lock them first.
+ *
  * src/server/drops/drop_truncate.c
  *
  *-------------------------------------------------------------------------
  */
 #include "port/port.h"
 
-#include "access/relation.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "server/drops/drops.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 
 static object_access_hook_type previous_access_hook = NULL;
 static ProcessUtility_hook_type previous_utility_hook = NULL;
@@ -27,16 +36,65 @@ static ProcessUtility_hook_type previous_utility_hook = NULL;
 static bool in_truncate = false;
 static List *truncated = NIL;
 
-/* What has no rows, or cannot be brought back, is not worth a row. */
+/* ---- the lock ---- */
+
+/* Nobody gets a lock by us that TRUNCATE would not have given him. */
+static bool
+may_truncate(Oid relid)
+{
+	bool		is_missing = false;
+
+	return relid >= FirstNormalObjectId &&
+		pg_class_aclcheck_ext(relid, GetUserId(), ACL_TRUNCATE, &is_missing) == ACLCHECK_OK &&
+		!is_missing;
+}
+
+/* While we wait, the name may become that of another table: as TRUNCATE does, we look again. */
+static void
+lock_named(const RangeVar *name)
+{
+	Oid			locked = InvalidOid;
+	Oid			relid;
+
+	while ((relid = RangeVarGetRelid(name, NoLock, true)) != locked)
+	{
+		if (OidIsValid(locked))
+			UnlockRelationOid(locked, AccessExclusiveLock);
+		if (!may_truncate(relid))
+			return;
+		LockRelationOid(relid, AccessExclusiveLock);
+		locked = relid;
+	}
+}
+
+/* What TRUNCATE is going to refuse is not locked. */
+static void
+lock_tables(const TruncateStmt *statement)
+{
+	ListCell   *cell;
+
+	if (XactReadOnly)
+		return;
+	foreach(cell, statement->relations)
+		lock_named(lfirst(cell));
+}
+
+/* ---- what is remembered ---- */
+
+/* What has no rows, or cannot be brought back, is not worth a row; and what is not locked is not truncated yet. */
 static bool
 is_worth_recording(Oid relid)
 {
-	Relation	rel = relation_open(relid, NoLock); /* TRUNCATE has locked it */
-	bool		is_worth = rel->rd_rel->relkind == RELKIND_RELATION &&
+	Relation	rel = RelationIdGetRelation(relid);
+	bool		is_worth;
+
+	if (rel == NULL)
+		return false;
+	is_worth = CheckRelationLockedByMe(rel, AccessExclusiveLock, true) &&
+		rel->rd_rel->relkind == RELKIND_RELATION &&
 		rel->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT &&
 		RelationGetNumberOfBlocks(rel) > 0;
-
-	relation_close(rel, NoLock);
+	RelationClose(rel);
 	return is_worth;
 }
 
@@ -49,6 +107,8 @@ on_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 		is_worth_recording(object))
 		truncated = list_append_unique_oid(truncated, object);
 }
+
+/* ---- the statement ---- */
 
 static void
 pass_on(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
@@ -79,6 +139,7 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 		return;
 	}
 
+	lock_tables((TruncateStmt *) pstmt->utilityStmt);
 	in_truncate = true;
 	truncated = NIL;
 	PG_TRY();

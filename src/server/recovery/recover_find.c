@@ -254,7 +254,6 @@ static char *
 tables_query(const PgbRecoverRequest *request)
 {
 	return psprintf(
-		"SET search_path = pg_catalog;\n"
 		"WITH RECURSIVE wanted (schema, name) AS (VALUES (NULL::text, NULL::text)%s),\n"
 		"named AS (SELECT c.oid, rank() OVER (PARTITION BY w.schema, w.name ORDER BY"
 		" CASE WHEN n.nspname = '" PGB_RECOVERY_SCHEMA "' THEN 1000001 ELSE"

@@ -29,8 +29,6 @@ pgb_recover_conninfo(const PgbRecover *recover)
 	appendStringInfoString(&conninfo, recover->sandbox->conninfo);
 	pgb_conninfo_add(&conninfo, "dbname", recover->sandbox->database_name);
 	pgb_conninfo_add(&conninfo, "client_encoding", GetDatabaseEncodingName());
-	pgb_conninfo_add(&conninfo, "fallback_application_name", "pgbackup");
-	pgb_conninfo_add(&conninfo, "options", PGB_SESSION_SETTINGS);
 	return conninfo.data;
 }
 

@@ -53,8 +53,9 @@ typedef struct PgbSandboxRequest
 typedef struct PgbSandbox
 {
 	PgbSandboxRequest request;
-	char	   *conninfo;		/* host, port and user, for pgb_program_start_at(): add dbname with
-								 * pgb_conninfo_add() */
+	char	   *conninfo;		/* for pgb_program_start_at(): add dbname with pgb_conninfo_add().  Its sessions
+								 * are a superuser's, with settings that keep code of users out: names
+								 * are looked up in pg_catalog alone */
 	char	   *database_name;	/* of the database at the target; in a whole one, of some database */
 
 	/* what it cost, known once it is ready */

@@ -42,7 +42,7 @@
 static char **
 environment(void)
 {
-	static const char *const kept[] = {"PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR"};
+	static const char *const kept[] = {"PATH", "HOME", "LD_LIBRARY_PATH", "LOCPATH", "TMPDIR"};
 	char	  **result = palloc((lengthof(kept) + 2) * sizeof(char *));
 	int			count = 0;
 
@@ -59,23 +59,24 @@ environment(void)
 }
 
 /*
- * Its socket is in its data directory.  Where that has too long a name for a socket, the process's own
- * directory has a short one.
+ * Its socket is in its data directory.  Where that has too long a name for a socket, or a comma, at which
+ * libpq would split it into several, the process's own directory has another.
  */
 static char *
 socket_directory(const PgbSandboxState *state)
 {
 	char	   *socket = psprintf("%s/.s.PGSQL.%d", state->directory, SANDBOX_PORT);
 
-	if (strlen(socket) <= SOCKET_PATH_LIMIT)
+	if (strlen(socket) <= SOCKET_PATH_LIMIT && strchr(socket, ',') == NULL)
 		return pstrdup(state->directory);
 #ifdef __linux__
 	return psprintf("/proc/%d/cwd", pgb_subprocess_pid(state->server));
 #else
 	ereport(ERROR,
 			(errcode(ERRCODE_NAME_TOO_LONG),
-			 errmsg("the path of a socket in \"%s\" would be too long", state->directory),
-			 errhint("Point pgbackup.scratch_directory to a directory with a shorter path.")));
+			 errmsg("no client could find a socket in \"%s\"", state->directory),
+			 errdetail("Its path would be too long, or has a comma."),
+			 errhint("Point pgbackup.scratch_directory to a directory with a shorter path, without commas.")));
 #endif
 }
 

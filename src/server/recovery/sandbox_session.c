@@ -15,6 +15,8 @@
  */
 #include "port/port.h"
 
+#include <ctype.h>
+
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
@@ -23,8 +25,20 @@
 #include "repo/datadir_file.h"
 #include "server/program.h"
 #include "server/recovery/sandbox_work.h"
+#include "utils/guc.h"
 
 #define ANSWER_LIMIT	((uint64) 1024 * 1024 * 1024)
+
+/*
+ * We are a superuser there, and with that the server's user of the operating system.  Nothing that a
+ * database or a role is set to may run code, as that of a user's operator in the place of the server's
+ * own, or keep us from looking into it: these settings have the last word.
+ */
+#define SANDBOX_SESSION_SETTINGS \
+	PGB_SESSION_SETTINGS " -c default_transaction_read_only=off -c search_path=" \
+	" -c session_preload_libraries= -c local_preload_libraries= -c session_replication_role=replica" \
+	" -c default_transaction_isolation=read\\ committed -c row_security=off -c zero_damaged_pages=off" \
+	" -c ignore_checksum_failure=off -c max_parallel_workers_per_gather=0"
 
 /* A job is in no transaction here, and a backend is. */
 static char *
@@ -44,6 +58,33 @@ superuser_name(void)
 	return name;
 }
 
+/* White space would end it. */
+static void
+add_option(StringInfo options, const char *name, const char *value)
+{
+	appendStringInfo(options, " -c %s=", name);
+	for (; *value != '\0'; value++)
+	{
+		if (isspace((unsigned char) *value) || *value == '\\')
+			appendStringInfoChar(options, '\\');
+		appendStringInfoChar(options, *value);
+	}
+}
+
+/* The text of money depends on lc_monetary; who reads it has that of the live database (stage_role.c). */
+static char *
+session_settings(void)
+{
+	const char *lc_monetary = GetConfigOptionResetString("lc_monetary");
+	StringInfoData options;
+
+	initStringInfo(&options);
+	appendStringInfoString(&options, SANDBOX_SESSION_SETTINGS);
+	if (lc_monetary != NULL)
+		add_option(&options, "lc_monetary", lc_monetary);
+	return options.data;
+}
+
 static char *
 conninfo_of(const PgbSandboxState *state)
 {
@@ -53,6 +94,8 @@ conninfo_of(const PgbSandboxState *state)
 	pgb_conninfo_add(&conninfo, "host", state->socket_directory);
 	pgb_conninfo_add(&conninfo, "port", psprintf("%d", SANDBOX_PORT));
 	pgb_conninfo_add(&conninfo, "user", superuser_name());
+	pgb_conninfo_add(&conninfo, "fallback_application_name", "pgbackup");
+	pgb_conninfo_add(&conninfo, "options", session_settings());
 	return conninfo.data + 1;
 }
 

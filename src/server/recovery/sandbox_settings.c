@@ -9,7 +9,8 @@
  *	- The redo filter is preloaded: without its guard replay could follow tablespaces into the
  *	  live server's directories.  A server that cannot load it does not start.  Without it (sandbox_filter.c) the
  *	  server gets no WAL but that of which it is known that it does no harm.
- *	- Without hot_standby only max_prepared_transactions must be as large as in the live server.
+ *	- Without hot_standby only max_prepared_transactions must be as large as in the live server, and
+ *	  what holds replication origins: a subscriber's are in its checkpoints and in its WAL.
  *	- A small max_wal_size bounds the disk where there are checkpoints in the WAL; see pgb_sandbox_trim_wal().
  *	- Nothing is durable, for nothing of it survives us.
  *
@@ -41,6 +42,9 @@
 
 /* Prepared transactions that may be there at the same time; each takes some kB. */
 #define MAX_PREPARED		1000
+
+/* Replication origins that may be there at the same time; each takes some hundred bytes. */
+#define MAX_ORIGINS			1000
 
 /* Connections besides those of who copies out */
 #define OWN_CONNECTIONS		10
@@ -215,6 +219,21 @@ max_prepared(const PgbSandboxState *state)
 	return Max(MAX_PREPARED, Min(control.max_prepared_xacts, MAX_PREPARED * 64) * 2);
 }
 
+/* As many as the live server has, or more.  Since 18 they have a setting of their own. */
+static void
+set_origins(StringInfo out)
+{
+	const char *name = "max_active_replication_origins";
+	const char *value = GetConfigOption(name, true, false);
+
+	if (value == NULL)
+	{
+		name = "max_replication_slots";
+		value = GetConfigOption(name, false, false);
+	}
+	pgb_append_setting(out, name, psprintf("%d", Max(atoi(value), MAX_ORIGINS)));
+}
+
 static char *
 configuration(const PgbSandboxState *state)
 {
@@ -230,6 +249,7 @@ configuration(const PgbSandboxState *state)
 	pgb_append_setting(&out, "unix_socket_directories", ".");
 	pgb_append_setting(&out, "unix_socket_permissions", "0700");
 	pgb_append_setting(&out, "max_prepared_transactions", psprintf("%d", max_prepared(state)));
+	set_origins(&out);
 	pgb_append_setting(&out, "restore_command", restore_command(state));
 	set_target(&out, request);
 	set_storage(&out, request);

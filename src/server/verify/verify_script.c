@@ -19,16 +19,6 @@
 #include "server/recovery/recover_work.h"
 #include "server/verify/verify_script.h"
 
-/*
- * Nothing that a database or a role is set to may keep us from looking into it, or run code: these settings
- * have the last word.
- */
-#define SCRIPT_SETTINGS \
-	PGB_SESSION_SETTINGS " -c default_transaction_read_only=off -c search_path=" \
-	" -c session_preload_libraries= -c local_preload_libraries= -c session_replication_role=replica" \
-	" -c default_transaction_isolation=read\\ committed -c row_security=off -c zero_damaged_pages=off" \
-	" -c ignore_checksum_failure=off -c max_parallel_workers_per_gather=0"
-
 /* What is longer is cut: a message may quote anything. */
 #define LINE_LIMIT		4096
 
@@ -85,8 +75,6 @@ conninfo_of(const PgbSandbox *sandbox, const char *database)
 	pgb_conninfo_add(&conninfo, "dbname", database);
 	/* no conversion: what is damaged must not fail for being no text */
 	pgb_conninfo_add(&conninfo, "client_encoding", "SQL_ASCII");
-	pgb_conninfo_add(&conninfo, "fallback_application_name", "pgbackup");
-	pgb_conninfo_add(&conninfo, "options", SCRIPT_SETTINGS);
 	return conninfo.data;
 }
 
