@@ -166,7 +166,7 @@ refresh(PgbUndrop *undrop, const PgbTocEntry *data)
 							 true, 0, false);
 	error = pgb_promote_try_as(pgb_promote_owner(pgb_promote_live(pgb_undrop_name(view))), PGB_AS_ROLE,
 							   pgb_piece(NULL, statements, pgb_stage_text(undrop->archive, data->defn)));
-	AtEOXact_GUC(true, level);
+	AtEOXact_GUC(false, level);
 	if (error != NULL)
 		pgb_undrop_raise(undrop, view, error);
 }
