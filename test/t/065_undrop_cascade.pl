@@ -141,7 +141,14 @@ sql(q{
 	COMMENT ON TYPE s.mood IS 'how it is';
 	CREATE TYPE s.pair AS (a int, b s.mood);
 	CREATE DOMAIN s.email AS text CHECK (VALUE ~ '@');
+	ALTER DOMAIN s.email ADD CONSTRAINT "no space" CHECK (VALUE !~ ' ') NOT VALID;
 	CREATE FUNCTION s.f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1';
+	CREATE DOMAIN outside_number AS int;
+	ALTER DOMAIN outside_number ADD CONSTRAINT late CHECK (s.f(VALUE) > 0) NOT VALID;
+	CREATE DOMAIN s.number AS int;
+	ALTER DOMAIN s.number OWNER TO owner;
+	CREATE FUNCTION s.is_good(s.number) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1::int > 0';
+	ALTER DOMAIN s.number ADD CHECK (s.is_good(VALUE));
 	CREATE FUNCTION s.trig() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 	CREATE SEQUENCE s.free START 5;
 	CREATE TABLE s.a (id serial PRIMARY KEY, m s.mood DEFAULT 'ok', e s.email, p s.pair,
