@@ -67,6 +67,6 @@ void
 pgb_own_tables_close(PgbOwnTables *own)
 {
 	SPI_finish();
-	AtEOXact_GUC(true, own->guc_level);
+	AtEOXact_GUC(false, own->guc_level);
 	SetUserIdAndSecContext(own->caller, own->security_context);
 }

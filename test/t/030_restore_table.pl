@@ -417,6 +417,56 @@ like($stderr, qr/WARNING:  publication "everything" contains the staged table/, 
 forget();
 $node->safe_psql('postgres', 'DROP PUBLICATION everything');
 
+# ---- code of users changes no setting ----
+
+# Neither for the statements that come after it, nor for the caller.
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE mallory;
+CREATE SCHEMA mallory AUTHORIZATION mallory;
+SET ROLE mallory;
+CREATE FUNCTION mallory.hold(integer) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('search_path', 'mallory, pg_catalog', false), set_config('work_mem', '7MB', false);
+	RETURN true;
+END$$;
+CREATE FUNCTION mallory.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE DOMAIN mallory.held AS integer CHECK (mallory.hold(VALUE));
+CREATE TABLE mallory.lowered (id mallory.held, name text CHECK (lower(name) <> ''));
+CREATE INDEX ON mallory.lowered (lower(name));
+CREATE POLICY a_holds ON mallory.lowered USING (id = ANY ('{1}'::mallory.held[]));
+SET search_path = pg_catalog;
+CREATE POLICY b_lowers ON mallory.lowered USING (lower(name) <> '');
+INSERT INTO mallory.lowered VALUES (1, 'A');
+SQL
+$node->safe_psql('postgres', 'SELECT pgbackup_run()');
+
+# What a caller finds afterwards.
+sub keeps_settings
+{
+	my ($call, $name) = @_;
+
+	is($node->safe_psql('postgres', "SELECT FROM $call; SHOW search_path; SHOW work_mem"), qq{"\$user", public\n4MB}, $name);
+}
+
+# Every call of lower() in the definition of a table.
+sub lowered
+{
+	return $node->safe_psql('postgres', <<"SQL");
+SET search_path = pg_catalog;
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = '$_[0]'::regclass AND contype = 'c'
+UNION ALL SELECT pg_get_indexdef(indexrelid, 1, false) FROM pg_index WHERE indrelid = '$_[0]'::regclass
+UNION ALL SELECT pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = '$_[0]'::regclass AND polname = 'b_lowers'
+SQL
+}
+my $lowered = "CHECK ((lower(name) <> ''::text))\nlower(name)";
+
+keeps_settings(q{pgbackup_restore_table('mallory.lowered')}, 'who stages a table keeps his settings');
+is(lowered('pgbackup_recovery.lowered'), $lowered, 'they do not change while the table is staged');
+$node->safe_psql('postgres', 'DROP TABLE mallory.lowered');
+keeps_settings(q{pgbackup_promote_table('pgbackup_recovery.lowered')}, 'who puts a table back keeps his settings');
+is(lowered('mallory.lowered'), "$lowered\n(lower(name) <> ''::text)", 'they do not change while the table is put back');
+forget();
+
 # ---- two at a time ----
 
 # The tables get different names; those of their indexes are for the sessions to sort

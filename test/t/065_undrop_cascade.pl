@@ -141,7 +141,14 @@ sql(q{
 	COMMENT ON TYPE s.mood IS 'how it is';
 	CREATE TYPE s.pair AS (a int, b s.mood);
 	CREATE DOMAIN s.email AS text CHECK (VALUE ~ '@');
+	ALTER DOMAIN s.email ADD CONSTRAINT "no space" CHECK (VALUE !~ ' ') NOT VALID;
 	CREATE FUNCTION s.f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1';
+	CREATE DOMAIN outside_number AS int;
+	ALTER DOMAIN outside_number ADD CONSTRAINT late CHECK (s.f(VALUE) > 0) NOT VALID;
+	CREATE DOMAIN s.number AS int;
+	ALTER DOMAIN s.number OWNER TO owner;
+	CREATE FUNCTION s.is_good(s.number) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1::int > 0';
+	ALTER DOMAIN s.number ADD CHECK (s.is_good(VALUE));
 	CREATE FUNCTION s.trig() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 	CREATE SEQUENCE s.free START 5;
 	CREATE TABLE s.a (id serial PRIMARY KEY, m s.mood DEFAULT 'ok', e s.email, p s.pair,
@@ -348,6 +355,41 @@ is(sql('SELECT * FROM plain_baited'), '2|{1}|2020-01-01 00:00:00+00', 'and is wh
 sql('GRANT CREATE ON SCHEMA public TO mallory');
 is(sql("SELECT pgbackup_undrop('$_', cascade => true)"), $_, "as its owner the other comes back, too: $_") foreach sort keys %trap;
 is(sql(q{SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'}), 'f', 'with no more rights than he has');
+
+# ---- nor changes it a setting ----
+
+# Neither for the statements that come after it, nor for the caller.
+sql(q{
+	DROP EVENT TRIGGER log_ddl;
+	CREATE SCHEMA held AUTHORIZATION mallory;
+	CREATE ROLE alice;
+	GRANT CREATE ON SCHEMA public TO alice;
+	SET ROLE mallory;
+	CREATE FUNCTION held.hold(int) RETURNS boolean LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM set_config('search_path', 'held, pg_catalog', false), set_config('work_mem', '7MB', false);
+		RETURN true;
+	END$$;
+	CREATE FUNCTION held.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+	GRANT USAGE ON SCHEMA held TO PUBLIC;
+	CREATE DOMAIN held.number AS int CHECK (held.hold(VALUE));
+	CREATE TABLE held.items (id held.number, name text);
+	CREATE VIEW public.a_holds AS SELECT id, '{1}'::held.number[] AS one FROM held.items;
+	GRANT SELECT ON held.items TO alice;
+	RESET ROLE;
+	SET ROLE alice;
+	SET search_path = public;
+	CREATE VIEW b_lowers AS SELECT lower(name) FROM held.items;
+	CREATE MATERIALIZED VIEW c_holds AS SELECT held.hold(1) FROM held.items;
+	CREATE MATERIALIZED VIEW d_lowers AS SELECT lower(name) FROM held.items;
+	RESET ROLE;
+	INSERT INTO held.items VALUES (1, 'A');
+});
+my $before_holding = everything();
+sql('DROP TABLE held.items CASCADE');
+is( sql(q{SET search_path = ours, public; SELECT FROM pgbackup_undrop('held.items', cascade => true); SHOW search_path; SHOW work_mem}),
+	"ours, public\n4MB", 'who brings a table back keeps his settings');
+is_same(everything(), $before_holding, 'they do not change while it comes back');
 
 $node->stop;
 done_testing();

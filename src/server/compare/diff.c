@@ -152,7 +152,7 @@ compare_tables(PgbDiff *diff, FunctionCallInfo fcinfo)
 	error_context_stack = callback.previous;
 	pgb_diff_close_table(diff->tables[PGB_LIVE]);
 	pgb_diff_close_table(diff->tables[PGB_STAGED]);
-	AtEOXact_GUC(true, settings);
+	AtEOXact_GUC(false, settings);
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "parser/parse_relation.h"
 #include "server/guc.h"
 #include "server/import/import.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 
 /* Bytes of text below which the start of workers costs more than they gain. */
@@ -96,10 +97,12 @@ pgb_import(const PgbImport *import)
 {
 	Relation	relation = table_open(import->target, RowExclusiveLock);
 	int			nworkers = useful_workers(import, relation);
+	int			settings = NewGUCNestLevel();
 	uint64		rows;
 
 	if (nworkers == 0 || !pgb_import_parallel(import, relation, nworkers, &rows))
 		rows = import_alone(import, relation);
+	AtEOXact_GUC(false, settings);
 
 	/* the lock stays until the transaction ends */
 	table_close(relation, NoLock);

@@ -37,7 +37,8 @@ typedef struct PgbImport
 
 /*
  * Returns the number of rows loaded.  Raises ERRCODE_DATA_CORRUPTED when a frame is
- * damaged or does not hold the rows that the manifest says, and what COPY raises.
+ * damaged or does not hold the rows that the manifest says, and what COPY raises.  Settings are
+ * afterwards what they were, whatever code of users has run.
  */
 extern uint64 pgb_import(const PgbImport *import);
 

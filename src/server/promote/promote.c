@@ -68,7 +68,7 @@ pgb_promote_begin(PgbPromote *promote)
 	pgb_promote_move(promote);
 	pgb_promote_set_owners(promote);
 
-	AtEOXact_GUC(true, settings);
+	AtEOXact_GUC(false, settings);
 	error_context_stack = callback.previous;
 }
 
@@ -90,7 +90,7 @@ pgb_promote_end(PgbPromote *promote)
 	pgb_promote_add_foreign_keys(promote);
 	pgb_promote_finish(promote);
 
-	AtEOXact_GUC(true, settings);
+	AtEOXact_GUC(false, settings);
 	error_context_stack = callback.previous;
 }
 

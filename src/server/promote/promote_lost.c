@@ -264,7 +264,7 @@ pgb_promote_note_lost(PgbPromote *promote, const char *hint)
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
 	pgb_stage_each_entry(promote->stage, visit_entry, &lost);
 	SetUserIdAndSecContext(user, security_context);
-	AtEOXact_GUC(true, settings);
+	AtEOXact_GUC(false, settings);
 
 	if (lost.count > NAMES_MAX)
 		appendStringInfo(&lost.names, " and %d more", lost.count - NAMES_MAX);

@@ -126,7 +126,7 @@ pgb_stage_table_of_request(PgbStage *stage)
 	if (!stage->request.for_promotion)
 		pgb_stage_note_left_out(stage);
 	pgb_stage_note_publications(stage);
-	AtEOXact_GUC(true, settings);
+	AtEOXact_GUC(false, settings);
 
 	error_context_stack = callback.previous;
 

@@ -222,7 +222,8 @@ extern void pgb_stage_open_schema(PgbStage *stage);
 
 /*
  * The settings that the texts of an archive expect, in a nest level of their own;
- * AtEOXact_GUC() or the end of the (sub)transaction undoes them.
+ * AtEOXact_GUC() or the end of the (sub)transaction undoes them.  With false: true keeps what
+ * code of users has set meanwhile.
  */
 extern int	pgb_stage_set_settings(const PgbStage *stage);
 
@@ -230,11 +231,12 @@ typedef struct PgbStageIdentity
 {
 	Oid			user;
 	int			security_context;
+	int			settings;		/* the nest level of what is set meanwhile */
 } PgbStageIdentity;
 
 /*
- * From here on everything runs as this role, in a security-restricted operation.
- * The end of the (sub)transaction undoes it as well.
+ * From here on everything runs as this role, in a security-restricted operation, until it is the
+ * caller again: then settings are what they were.  The end of the (sub)transaction undoes it as well.
  */
 extern void pgb_stage_become(Oid role, PgbStageIdentity *caller);
 extern void pgb_stage_become_caller(const PgbStageIdentity *caller);

@@ -237,9 +237,11 @@ pgb_stage_set_settings(const PgbStage *stage)
 	return level;
 }
 
+/* A restricted operation forbids few settings to be changed: those are undone. */
 void
 pgb_stage_become(Oid role, PgbStageIdentity *caller)
 {
+	caller->settings = NewGUCNestLevel();
 	GetUserIdAndSecContext(&caller->user, &caller->security_context);
 	SetUserIdAndSecContext(role,
 						   caller->security_context | SECURITY_RESTRICTED_OPERATION);
@@ -249,4 +251,5 @@ void
 pgb_stage_become_caller(const PgbStageIdentity *caller)
 {
 	SetUserIdAndSecContext(caller->user, caller->security_context);
+	AtEOXact_GUC(false, caller->settings);
 }

@@ -18,6 +18,7 @@
 #include "server/attempt.h"
 #include "server/stage/stage.h"
 #include "tcop/utility.h"
+#include "utils/guc.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
@@ -69,11 +70,13 @@ analyze(Node *statement, const char *source)
 	return parse_analyze_fixedparams(raw, source, NULL, 0, NULL)->utilityStmt;
 }
 
+/* Whatever code of users it runs: the next one finds the same settings. */
 static void
 run_statement(Node *statement, char *source)
 {
 	PlannedStmt *planned = makeNode(PlannedStmt);
 	ErrorContextCallback callback;
+	int			settings = NewGUCNestLevel();
 
 	planned->commandType = CMD_UTILITY;
 	planned->stmt_location = -1;
@@ -88,6 +91,7 @@ run_statement(Node *statement, char *source)
 	CommandCounterIncrement();
 
 	error_context_stack = callback.previous;
+	AtEOXact_GUC(false, settings);
 }
 
 void

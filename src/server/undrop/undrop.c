@@ -152,7 +152,7 @@ bring_back(PgbUndrop *undrop)
 	pgb_undrop_add_inline(undrop);
 	pgb_undrop_fill(undrop);
 	pgb_undrop_check(undrop);
-	AtEOXact_GUC(true, settings);
+	AtEOXact_GUC(false, settings);
 
 	error_context_stack = callback.previous;
 }

@@ -114,10 +114,10 @@ extern PgbDropped *pgb_undrop_dropped(const PgbUndrop *undrop, const PgbTocEntry
 /* The entry that defines what was dropped, or NULL. */
 extern PgbTocEntry *pgb_undrop_entry(const PgbUndrop *undrop, Oid class, Oid oid);
 
-/* Does it define a part of a relation, as a trigger or an index does? */
+/* Does it define a part of a relation, as a trigger or an index does, or of a domain? */
 extern bool pgb_undrop_is_part(const PgbTocEntry *entry);
 
-/* The relation of which it is a part, or NULL. */
+/* The relation of which it is a part; NULL: a domain, or none that can be told. */
 extern RangeVar *pgb_undrop_relation_of(const PgbUndrop *undrop, const PgbTocEntry *part);
 
 /* ---- undrop_table.c ---- */

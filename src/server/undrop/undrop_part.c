@@ -13,15 +13,40 @@
  */
 #include "port/port.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "server/stage/stage_entry.h"
 #include "server/undrop/undrop.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
-/* ---- parts ---- */
+static bool
+went_along(const PgbUndrop *undrop, const PgbTocEntry *entry)
+{
+	const PgbDropped *dropped = pgb_undrop_dropped(undrop, entry);
+
+	return undrop->cascade && dropped != NULL && dropped->by_cascade;
+}
+
+/* What the entry depends on, or some of it, has been made again here. */
+static bool
+is_of_made_object(const PgbUndrop *undrop, const PgbTocEntry *entry)
+{
+	for (int n = 0; n < entry->ndependencies; n++)
+	{
+		const PgbTocEntry *other = pgb_toc_by_dump_id(undrop->definitions->toc, entry->dependencies[n]);
+
+		if (other != NULL && pgb_undrop_is_made(undrop, other))
+			return true;
+	}
+	return false;
+}
+
+/* ---- parts of relations ---- */
 
 /* The relation that the part belongs to has been made again here. */
 static bool
@@ -36,12 +61,10 @@ is_of_made(const PgbUndrop *undrop, const RangeVar *relation)
 static bool
 is_wanted(PgbUndrop *undrop, const PgbTocEntry *entry, const RangeVar *relation)
 {
-	const PgbDropped *dropped = pgb_undrop_dropped(undrop, entry);
-
 	if (relation == NULL || pgb_stage_is(entry, "FK CONSTRAINT") ||
 		pgb_undrop_is_of_tables(undrop, relation) || !OidIsValid(pgb_promote_live(relation)))
 		return false;
-	return is_of_made(undrop, relation) || (undrop->cascade && dropped != NULL && dropped->by_cascade);
+	return is_of_made(undrop, relation) || went_along(undrop, entry);
 }
 
 static void
@@ -52,7 +75,7 @@ place_index(PgbUndrop *undrop, const PgbTocEntry *entry, Node *statement)
 }
 
 static void
-add_part(PgbUndrop *undrop, PgbTocEntry *entry)
+add_part_of_relation(PgbUndrop *undrop, PgbTocEntry *entry)
 {
 	RangeVar   *relation = pgb_undrop_relation_of(undrop, entry);
 	List	   *statements;
@@ -72,20 +95,51 @@ add_part(PgbUndrop *undrop, PgbTocEntry *entry)
 	pgb_undrop_set_made(undrop, entry);
 }
 
-/* ---- what is said of them ---- */
+/* ---- CHECK constraints of domains ---- */
 
-static bool
-is_of_made_object(const PgbUndrop *undrop, const PgbTocEntry *entry)
+/* That has an entry of its own, if it is NOT VALID, or if its function needs the domain; else NULL. */
+static AlterDomainStmt *
+domain_check(const PgbUndrop *undrop, const PgbTocEntry *entry)
 {
-	for (int n = 0; n < entry->ndependencies; n++)
-	{
-		const PgbTocEntry *other = pgb_toc_by_dump_id(undrop->definitions->toc, entry->dependencies[n]);
+	Node	   *statement;
 
-		if (other != NULL && pgb_undrop_is_made(undrop, other))
-			return true;
-	}
-	return false;
+	if (!pgb_stage_is(entry, "CHECK CONSTRAINT") || entry->defn == NULL || entry->defn[0] == '\0')
+		return NULL;
+	statement = linitial(pgb_stage_parse(undrop->definitions, entry->defn));
+	return IsA(statement, AlterDomainStmt) ? (AlterDomainStmt *) statement : NULL;
 }
+
+/* Whoever asks may have no right on its schema.  InvalidOid: there is no such type. */
+static Oid
+owner_of_type(List *names)
+{
+	RangeVar   *name = makeRangeVarFromNameList(names);
+	Oid			schema = name->schemaname == NULL ? InvalidOid : get_namespace_oid(name->schemaname, true);
+	HeapTuple	tuple = SearchSysCache2(TYPENAMENSP, CStringGetDatum(name->relname), ObjectIdGetDatum(schema));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/* It may be checked against rows, by code of users. */
+static void
+add_domain_check(PgbUndrop *undrop, PgbTocEntry *entry, AlterDomainStmt *statement)
+{
+	Oid			owner = owner_of_type(statement->typeName);
+
+	if (!OidIsValid(owner) || !(is_of_made_object(undrop, entry) || went_along(undrop, entry)))
+		return;
+	pgb_undrop_check_role(undrop, entry, owner);
+	pgb_undrop_run(undrop, entry, list_make1(statement), owner, NULL);
+	pgb_undrop_set_made(undrop, entry);
+}
+
+/* ---- what is said of them ---- */
 
 /* Who has defined it may say something of it. */
 static void
@@ -115,8 +169,12 @@ add_default_grants(PgbUndrop *undrop, PgbTocEntry *entry)
 static void
 visit_part(PgbUndrop *undrop, PgbTocEntry *entry)
 {
-	if (pgb_undrop_is_part(entry))
-		add_part(undrop, entry);
+	AlterDomainStmt *check = domain_check(undrop, entry);
+
+	if (check != NULL)
+		add_domain_check(undrop, entry, check);
+	else if (pgb_undrop_is_part(entry))
+		add_part_of_relation(undrop, entry);
 }
 
 static void
@@ -166,7 +224,7 @@ refresh(PgbUndrop *undrop, const PgbTocEntry *data)
 							 true, 0, false);
 	error = pgb_promote_try_as(pgb_promote_owner(pgb_promote_live(pgb_undrop_name(view))), PGB_AS_ROLE,
 							   pgb_piece(NULL, statements, pgb_stage_text(undrop->archive, data->defn)));
-	AtEOXact_GUC(true, level);
+	AtEOXact_GUC(false, level);
 	if (error != NULL)
 		pgb_undrop_raise(undrop, view, error);
 }

@@ -22,7 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-/* Kinds of entries that are a part of a relation. */
+/* Kinds of entries that are a part of a relation, or of a domain. */
 static const struct
 {
 	const char *desc;
@@ -212,7 +212,7 @@ pgb_undrop_relation_of(const PgbUndrop *undrop, const PgbTocEntry *part)
 	}
 }
 
-/* Of a relation that comes back?  Tags are "relation part". */
+/* Of a relation or a domain that comes back?  Tags are "relation part". */
 static bool
 is_part_of_taken(const PgbUndrop *undrop, const PgbTocEntry *entry, int kind)
 {
@@ -221,10 +221,10 @@ is_part_of_taken(const PgbUndrop *undrop, const PgbTocEntry *entry, int kind)
 		const PgbTocEntry *other = pgb_toc_by_dump_id(undrop->definitions->toc, entry->dependencies[n]);
 		size_t		length;
 
-		if (other == NULL || !OidIsValid(other->table_oid) || other->table_oid != RelationRelationId ||
-			other->tag == NULL || !pgb_undrop_is_taken(undrop, other))
+		if (other == NULL || other->tag == NULL || !pgb_undrop_is_taken(undrop, other) ||
+			(other->table_oid != RelationRelationId && !pgb_stage_is(other, "DOMAIN")))
 			continue;
-		if (!parts[kind].is_called_after)
+		if (!parts[kind].is_called_after && other->table_oid == RelationRelationId)
 			return true;
 		length = strlen(other->tag);
 		if (other->schema_name != NULL && entry->schema_name != NULL &&
