@@ -16,9 +16,9 @@
 #include "server/guc.h"
 #include "server/launcher.h"
 #include "server/logical/dump_session.h"
-#include "server/promote/promote.h"
 #include "server/schedule/databases.h"
 #include "server/shmem.h"
+#include "server/watch.h"
 
 PG_MODULE_MAGIC;
 
@@ -28,7 +28,7 @@ void
 _PG_init(void)
 {
 	pgb_guc_define();
-	pgb_promote_lend_install();
+	pgb_watch_install();
 
 	/* the rest must be there before the server starts */
 	if (!process_shared_preload_libraries_in_progress)

@@ -92,17 +92,22 @@ INSERT INTO staged.pair SELECT * FROM pair;
 CREATE FUNCTION wait_here() RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS
 	$$BEGIN PERFORM pg_advisory_lock(1); PERFORM pg_advisory_unlock(1); RETURN true; END$$;
 CREATE VIEW waiting AS SELECT * FROM pair WHERE wait_here();
+CREATE ROLE reader;
+GRANT EXECUTE ON FUNCTION pgbackup_diff_summary TO reader;
+GRANT USAGE ON SCHEMA staged TO reader;
+GRANT SELECT ON staged.pair, waiting TO reader;
 SQL
 
 # What others change in both tables is seen in both or in none, also if they do it while one is ready
-# to be read and the other is not: the planner evaluates the function of the view.
+# to be read and the other is not: the planner evaluates the function of the view.  What a superuser
+# compares must not lock anything there.
 my $holder = $node->background_psql('postgres');
 my $value = 0;
 foreach my $tables ("'staged.pair', 'waiting'", "'waiting', 'staged.pair'")
 {
 	$value++;
 	$holder->query_safe('SELECT pg_advisory_lock(1)');
-	$compared = session($node, ["SELECT * FROM pgbackup_diff_summary($tables)"]);
+	$compared = session($node, [ 'SET ROLE reader', "SELECT * FROM pgbackup_diff_summary($tables)" ]);
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
 	  or die 'the comparison does not wait';
 	$node->safe_psql('postgres', "BEGIN; UPDATE pair SET v = $value; UPDATE staged.pair SET v = $value; COMMIT");
@@ -123,6 +128,65 @@ $holder->query_safe('ALTER TABLE pair RENAME TO old_pair; CREATE TABLE pair (id 
 ($status, $output, $error) = finish_session($compared);
 is($output, '1000|1000|1000|0|0|0', 'a table that was renamed in between is compared under its new name') or diag($error);
 $holder->quit;
+
+# ---- nobody's code runs as a superuser ----
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE mallory;
+CREATE SCHEMA trap AUTHORIZATION mallory;
+GRANT EXECUTE ON FUNCTION pgbackup_diff_table TO mallory;
+SET ROLE mallory;
+CREATE FUNCTION trap.rob() RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE mallory SUPERUSER; END IF;
+	RETURN 1;
+END$$;
+CREATE FUNCTION trap.spring() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN trap.rob(); END$$;
+CREATE TYPE trap.mood AS ENUM ('sad', 'happy');
+CREATE FUNCTION trap.to_json(trap.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM trap.spring(); RETURN '"sprung"'; END$$;
+CREATE CAST (trap.mood AS json) WITH FUNCTION trap.to_json(trap.mood);
+CREATE DOMAIN trap.deep AS trap.mood;
+CREATE TYPE trap.pair AS (n integer, moods trap.deep[]);
+CREATE TABLE trap.casts (id integer PRIMARY KEY, mood trap.mood, moods trap.mood[], pair trap.pair, pairs trap.pair[]);
+CREATE TABLE trap.casts_now (LIKE trap.casts INCLUDING ALL);
+INSERT INTO trap.casts VALUES (1, 'sad', '{sad}', '(1,{sad})', '{"(1,{sad})"}');
+INSERT INTO trap.casts_now VALUES (1, 'happy', '{happy}', '(1,{happy})', '{"(1,{happy})"}');
+CREATE TABLE trap.keys (mood trap.mood PRIMARY KEY);
+CREATE TABLE trap.keys_now (LIKE trap.keys INCLUDING ALL);
+INSERT INTO trap.keys VALUES ('sad');
+INSERT INTO trap.keys_now VALUES ('happy');
+CREATE TABLE trap.plain (id integer);
+CREATE TABLE trap.expression (id integer);
+CREATE INDEX ON trap.expression ((id + trap.spring()));
+CREATE TABLE trap.predicate (id integer NOT NULL);
+CREATE UNIQUE INDEX ON trap.predicate (id) WHERE trap.spring() = 1;
+CREATE VIEW trap.view AS SELECT id FROM trap.plain WHERE trap.spring() = 1;
+CREATE VIEW trap.volatile AS SELECT id FROM trap.plain WHERE set_config('search_path', 'trap', false) IS NOT NULL;
+SQL
+
+my $sad = '"id": 1, "mood": "sad", "pair": "(1,{sad})", "moods": "{sad}", "pairs": "{\\"(1,{sad})\\"}"';
+foreach my $who ('postgres', 'mallory')
+{
+	my $as_who = $who eq 'mallory' ? 'SET ROLE mallory;' : '';
+
+	is($node->safe_psql('postgres', "$as_who SELECT staged, changed_columns FROM pgbackup_diff_table('trap.casts', 'trap.casts_now')"),
+		"{$sad}|{mood,moods,pair,pairs}", "values that have a cast of a user to json are shown as text: $who");
+	is($node->safe_psql('postgres', "$as_who SELECT key FROM pgbackup_diff_table('trap.keys', 'trap.keys_now')"),
+		"{\"mood\": \"sad\"}\n{\"mood\": \"happy\"}", "so are those of the key: $who");
+}
+foreach my $case ([ 'expression', 'spring' ], [ 'predicate', 'spring' ], [ 'view', 'spring' ], [ 'volatile', 'set_config' ])
+{
+	my ($live, $function) = @$case;
+	my $compare = "SELECT count(*) FROM pgbackup_diff_table('trap.plain', 'trap.$live', '{id}')";
+
+	fails_like($node, $compare,
+		qr/function "$function" must not run with the rights of a superuser.*let the owner of the tables compare them/s, "a user's code is refused: $live");
+	($status, $output, $error) = $node->psql('postgres', "SET ROLE mallory; $compare");
+	is($status, 0, 'its owner compares them') or diag($error);
+}
+is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'no code of a user has run as a superuser');
+$node->safe_psql('postgres', 'SELECT trap.spring()');
+is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 't', 'which it would tell');
 
 # ---- on a standby ----
 

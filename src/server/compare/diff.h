@@ -9,6 +9,7 @@
  *
  *	  diff.c        the SQL functions, and the order of things
  *	  diff_table.c  a table: what may be compared, and its columns
+ *	  diff_cast.c   types of which to_jsonb() would run a user's code
  *	  diff_key.c    what tells rows apart, and how it is ordered
  *	  diff_read.c   the rows of a table, in that order
  *	  diff_merge.c  the merge
@@ -55,6 +56,7 @@ typedef struct PgbDiffColumn
 	Oid			base_type;		/* below its domains */
 	FmgrInfo	output;
 	FmgrInfo	to_jsonb;
+	bool		as_text;		/* to_jsonb() would run a user's code */
 	bool		doubtful;		/* jsonb may not be able to hold some values */
 	bool		told;			/* that it was not */
 } PgbDiffColumn;
@@ -134,6 +136,11 @@ extern void pgb_diff_close_table(PgbDiffTable *table);
 extern void pgb_diff_pair_columns(PgbDiff *diff);
 
 extern PgbDiffColumn *pgb_diff_column(const PgbDiff *diff, PgbDiffSide side, int pair);
+
+/* ---- diff_cast.c ---- */
+
+/* Would to_jsonb() of a value of this type run code of a user: its cast to json, or one in it? */
+extern bool pgb_diff_has_user_cast(Oid type);
 
 /* ---- diff_key.c ---- */
 

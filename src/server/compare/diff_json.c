@@ -81,6 +81,8 @@ value_to_jsonb(PgbDiff *diff, PgbDiffSide side, PgbDiffColumn *column, Datum val
 {
 	Jsonb	   *json;
 
+	if (column->as_text)
+		return NULL;
 	if (!column->doubtful)
 		return DatumGetJsonbP(FunctionCall1(&column->to_jsonb, value));
 

@@ -114,6 +114,7 @@ describe_column(PgbDiffColumn *column, Form_pg_attribute attribute)
 	column->length = attribute->attlen;
 	column->by_value = attribute->attbyval;
 	column->base_type = getBaseType(column->type);
+	column->as_text = pgb_diff_has_user_cast(column->type);
 	column->doubtful = may_be_no_jsonb(column->base_type);
 	getTypeOutputInfo(column->type, &output, &is_varlena);
 	fmgr_info(output, &column->output);

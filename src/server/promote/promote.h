@@ -122,6 +122,12 @@ typedef enum PgbPromoteActor
 /* NULL, or the error if it concerns only the piece; PGB_AS_ROLE_OR_CALLER is as PGB_AS_ROLE. */
 extern ErrorData *pgb_promote_try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece);
 
+/*
+ * As pgb_promote_try_as() does, with the rights of a superuser.  Raises ERRCODE_INSUFFICIENT_PRIVILEGE, or returns it,
+ * when that would run code of other users.
+ */
+extern ErrorData *pgb_promote_try_lent(Oid superuser, const PgbPiece *piece);
+
 /* NULL, or the error if it concerns only the piece. */
 extern ErrorData *pgb_promote_try(const PgbPromote *promote, Oid role, PgbPromoteActor actor,
 								  const PgbPiece *piece);
@@ -150,17 +156,6 @@ extern void pgb_promote_fail_left(PgbPromote *promote, const PgbPiece *piece, co
 
 /* A piece of one ALTER TABLE of a relation that has its own name. */
 extern PgbPiece *pgb_promote_alter(char *title, char *schema, char *name, AlterTableCmd *command);
-
-/* ---- promote_lend.c ---- */
-
-/*
- * As pgb_promote_try_as() does, with the rights of a superuser.  Raises ERRCODE_INSUFFICIENT_PRIVILEGE, or returns it,
- * when that would run code of other users.
- */
-extern ErrorData *pgb_promote_try_lent(Oid superuser, const PgbPiece *piece);
-
-/* Called by _PG_init in every process. */
-extern void pgb_promote_lend_install(void);
 
 /* ---- promote_entry.h: the steps, in their order ---- */
 

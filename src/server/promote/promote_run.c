@@ -15,7 +15,9 @@
 
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "server/attempt.h"
 #include "server/promote/promote_entry.h"
+#include "server/watch.h"
 
 /* Longer statements are not shown. */
 #define MAX_HINT_LENGTH		500
@@ -33,6 +35,39 @@ pgb_promote_try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 	error = pgb_stage_try(piece);
 	pgb_stage_become_caller(&caller);
 	return error;
+}
+
+typedef struct Lent
+{
+	Oid			superuser;
+	const PgbPiece *piece;
+	ErrorData  *error;
+} Lent;
+
+static void
+try_lent(void *arg)
+{
+	Lent	   *lent = arg;
+
+	lent->error = pgb_promote_try_as(lent->superuser, PGB_AS_ROLE, lent->piece);
+}
+
+static void
+watch_lent(void *arg)
+{
+	pgb_watch("The owner of what is put back may not do that by himself, and a superuser lends his rights to no code of users: grant the owner what he lacks, such as CREATE on the schema.",
+			  try_lent, arg);
+}
+
+ErrorData *
+pgb_promote_try_lent(Oid superuser, const PgbPiece *piece)
+{
+	Lent		lent = {superuser, piece, NULL};
+	ErrorData  *error = pgb_attempt(watch_lent, &lent);
+
+	if (error != NULL && error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
+		ReThrowError(error);
+	return error != NULL ? error : lent.error;
 }
 
 ErrorData *

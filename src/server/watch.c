@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
- * promote_lend.c
- *	  A statement with the rights of a superuser, in which no code of any other user runs.
+ * watch.c
+ *	  Something with the rights of a superuser, in which no code of any other user runs.
  *
  * A definition runs code when it is read: a constant of an array, a composite or a range of a domain is
- * checked by the domain's CHECK, wherever it stands, and be it in a view.  So while a superuser lends his
- * rights, no function is called with such rights but those that belong to superusers and change nothing;
- * nor by those: to_json() calls a user's cast, table_to_xml() reads a view.
+ * checked by the domain's CHECK, wherever it stands, and be it in a view; a plan of a table evaluates
+ * constants of its indexes.  So while the watch is on, no function is called with the rights of a superuser but
+ * those that belong to superusers and change nothing; nor by those: to_json() calls a user's cast,
+ * table_to_xml() reads a view.
  * What runs as somebody else meanwhile (an index's expression, as the owner of its table) is not our matter.
  *
  * The functions of event triggers are called, for only superusers make those; what they call is theirs
  * to know.
  *
- * src/server/promote/promote_lend.c
+ * src/server/watch.c
  *
  *-------------------------------------------------------------------------
  */
@@ -27,8 +28,8 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "server/attempt.h"
-#include "server/promote/promote.h"
+#include "server/watch.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -36,20 +37,25 @@ static object_access_hook_type previous_access_hook = NULL;
 static needs_fmgr_hook_type previous_needs_hook = NULL;
 static fmgr_hook_type previous_call_hook = NULL;
 
-static Oid	lender = InvalidOid;	/* whose rights are lent just now */
-static const FmgrInfo *trigger = NULL;	/* an event trigger's function that is at work meanwhile */
+typedef struct Watch
+{
+	const char *advice;			/* for whom something is refused; NULL: nothing is watched */
+	const FmgrInfo *trigger;	/* an event trigger's function that is at work meanwhile */
+} Watch;
 
-pg_noreturn static void refuse(Oid function);
+static Watch watch = {NULL, NULL};
+
+pg_noreturn static void refuse(Oid function, const char *advice);
 
 static void
-refuse(Oid function)
+refuse(Oid function, const char *advice)
 {
 	char	   *name = get_func_name(function);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("function \"%s\" must not run with the rights of a superuser", name != NULL ? name : "?"),
-			 errdetail("The owner of what is put back may not do that by himself, and a superuser lends his rights to no code of users: grant the owner what he lacks, such as CREATE on the schema.")));
+			 errdetail_internal("%s", advice)));
 }
 
 static bool
@@ -66,8 +72,8 @@ belongs_to_superuser(Oid function)
 	return belongs;
 }
 
-static bool
-is_harmless(Oid function)
+bool
+pgb_watch_is_harmless(Oid function)
 {
 	return belongs_to_superuser(function) && func_volatile(function) != PROVOLATILE_VOLATILE;
 }
@@ -76,7 +82,7 @@ is_harmless(Oid function)
 static bool
 is_watched(void)
 {
-	return OidIsValid(lender) && trigger == NULL && superuser();
+	return watch.advice != NULL && watch.trigger == NULL && superuser();
 }
 
 /* ---- what an expression calls, when that is made ready ---- */
@@ -86,8 +92,8 @@ on_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 {
 	if (previous_access_hook)
 		previous_access_hook(access, class, object, sub, arg);
-	if (access == OAT_FUNCTION_EXECUTE && is_watched() && !is_harmless(object))
-		refuse(object);
+	if (access == OAT_FUNCTION_EXECUTE && is_watched() && !pgb_watch_is_harmless(object))
+		refuse(object, watch.advice);
 }
 
 /* ---- calls of all that is not built in, whoever calls ---- */
@@ -95,7 +101,7 @@ on_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 static bool
 on_needs(Oid function)
 {
-	return OidIsValid(lender) || (previous_needs_hook && previous_needs_hook(function));
+	return watch.advice != NULL || (previous_needs_hook && previous_needs_hook(function));
 }
 
 static bool
@@ -111,17 +117,17 @@ on_call(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
 	bool		is_start = (event == FHET_START);
 
 	if (is_start && is_watched() && !belongs_to_superuser(function->fn_oid))
-		refuse(function->fn_oid);
+		refuse(function->fn_oid, watch.advice);
 	if (previous_call_hook)
 		previous_call_hook(event, function, arg);
 	if (is_start && is_watched() && is_event_trigger(function->fn_oid))
-		trigger = function;
-	else if (!is_start && function == trigger)
-		trigger = NULL;
+		watch.trigger = function;
+	else if (!is_start && function == watch.trigger)
+		watch.trigger = NULL;
 }
 
 void
-pgb_promote_lend_install(void)
+pgb_watch_install(void)
 {
 	previous_access_hook = object_access_hook;
 	object_access_hook = on_access;
@@ -133,7 +139,7 @@ pgb_promote_lend_install(void)
 
 /* The function that makes ranges canonical may have been made ready before, so that no hook sees it. */
 static void
-refuse_canonical(void *arg)
+refuse_canonical(const char *advice)
 {
 	Relation	rel = table_open(RangeRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
@@ -144,37 +150,50 @@ refuse_canonical(void *arg)
 	{
 		Oid			canonical = ((Form_pg_range) GETSTRUCT(tuple))->rngcanonical;
 
-		if (OidIsValid(canonical) && !is_harmless(canonical))
+		if (OidIsValid(canonical) && !pgb_watch_is_harmless(canonical))
 			found = canonical;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	if (OidIsValid(found))
-		refuse(found);
+		refuse(found, advice);
 }
 
-ErrorData *
-pgb_promote_try_lent(Oid superuser, const PgbPiece *piece)
+/* What a worker of a parallel command calls is called in another process, where nobody watches. */
+static void
+set_not_parallel(void)
 {
-	Oid			outer_lender = lender;
-	const FmgrInfo *outer_trigger = trigger;
-	ErrorData  *error = pgb_attempt(refuse_canonical, NULL);
+	static const char *const settings[] = {"max_parallel_workers_per_gather", "max_parallel_maintenance_workers"};
 
-	if (error != NULL && error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
-		ReThrowError(error);
-	if (error != NULL)
-		return error;
+	for (int n = 0; n < lengthof(settings); n++)
+		(void) set_config_option(settings[n], "0", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+bool
+pgb_watch_is_on(void)
+{
+	return watch.advice != NULL;
+}
+
+void
+pgb_watch(const char *advice, void (*function) (void *arg), void *arg)
+{
+	Watch		outer = watch;
+	int			settings;
+
+	refuse_canonical(advice);
+	settings = NewGUCNestLevel();
+	set_not_parallel();
 	PG_TRY();
 	{
-		lender = superuser;
-		trigger = NULL;
-		error = pgb_promote_try_as(superuser, PGB_AS_ROLE, piece);
+		watch.advice = advice;
+		watch.trigger = NULL;
+		function(arg);
 	}
 	PG_FINALLY();
 	{
-		lender = outer_lender;
-		trigger = outer_trigger;
+		watch = outer;
 	}
 	PG_END_TRY();
-	return error;
+	AtEOXact_GUC(true, settings);
 }
