@@ -233,8 +233,9 @@ run(const CliOptions *options)
 	if (all && options->nargs > 0)
 		cli_usage_error("--all and the id of a backup exclude each other");
 	results = verify_wanted(options, wanted);
-	if (results == NULL && wanted != NULL)
-		cli_no_such_backup(options, wanted);
+	/* who asks whether all is well is not to hear nothing */
+	if (results == NULL)
+		cli_no_such_backup(options, wanted != NULL ? wanted : PGB_LATEST);
 	if (options->json)
 		print_json(options, results);
 	return has_problems(results) ? 1 : 0;

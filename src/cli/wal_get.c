@@ -190,7 +190,7 @@ missing(const PgbWalName *name)
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("WAL segment \"%s\" is no longer in the archive", name->text),
 				 errdetail("It was there when this cluster was restored, and lies on the way to the target: recovery would end too early."),
-				 errhint("Bring it back into the archive, or restore again. If recovery has ended long since, take --needed out of restore_command.")));
+				 errhint("Bring it back into the archive, or restore again. If the server has it in pg_wal from before a restart, or recovery has ended long since, take --needed out of restore_command.")));
 	return exit_with(EXIT_MISSING);
 }
 

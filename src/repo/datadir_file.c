@@ -213,7 +213,8 @@ sync_tree(const char *path, int depth)
 	struct stat st;
 
 	CHECK_FOR_INTERRUPTS();
-	if (lstat(path, &st) != 0)
+	/* the top may be reached by a link */
+	if ((depth == 0 ? stat(path, &st) : lstat(path, &st)) != 0)
 		pgb_target_report("examine", path);
 	if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH)
 	{

@@ -214,7 +214,13 @@ typedef struct FileSink
 static void
 release_sink(void *arg)
 {
-	FileSink   *sink = arg;
+	pgb_wal_file_discard(arg);
+}
+
+void
+pgb_wal_file_discard(PgbSink *base)
+{
+	FileSink   *sink = (FileSink *) base;
 
 	if (sink->fd >= 0)
 		pgb_close(sink->fd);

@@ -141,6 +141,9 @@ extern void pgb_wal_file_close(PgbWalFile *file);
  */
 extern PgbSink *pgb_wal_file_sink(const char *path);
 
+/* Removes what is not finished.  Raises nothing. */
+extern void pgb_wal_file_discard(PgbSink *sink);
+
 /* A sink that raises ERRCODE_DUPLICATE_FILE when it gets other bytes than are in the file. */
 extern PgbSink *pgb_wal_compare_sink(PgbWalFile *file, const char *what);
 

@@ -244,11 +244,23 @@ bool
 pgb_wal_fetch(PgbRepository *repository, const PgbWalName *name, const char *path)
 {
 	PgbWalObject *object;
+	PgbSink    *sink;
 
 	if (!pgb_wal_exists(repository, name))
 		return false;
 	object = pgb_wal_object_open(repository, name);
-	pgb_wal_object_read(repository, object, name, pgb_wal_file_sink(path));
+	sink = pgb_wal_file_sink(path);
+	PG_TRY();
+	{
+		pgb_wal_object_read(repository, object, name, sink);
+	}
+	PG_CATCH();
+	{
+		/* in the program nobody else does, and it may be in pg_wal */
+		pgb_wal_file_discard(sink);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	pgb_wal_object_close(object);
 	return true;
 }

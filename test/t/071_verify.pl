@@ -124,7 +124,16 @@ is_deeply({ map { ($_ => $found{$_}) } keys %live }, \%live, 'its rows are those
 is((grep { !defined $_->{digest} && $_->{name} !~ /^(pgbackup_|moods)/ } @{ $proof->{tables} }), 0, 'each of which was compared');
 is($proof->{backup}, $good, 'of this backup');
 cmp_ok($proof->{recovery_microseconds}, '>', 0, 'with the time that it took');
-my ($status, $out, $err) = program('show', '--repository', repository($node), $good);
+my ($status, $out, $err);
+my $nothing = PostgreSQL::Test::Utils::tempdir();
+write_file("$nothing/pgbackup.json", read_file(repository($node) . '/pgbackup.json'));
+foreach my $options ([], ['--all'], [ '--all', '--output=json' ])
+{
+	($status, $out, $err) = program('verify', '--repository', $nothing, @$options);
+	is("$status $out", '1 ', "the program: @$options, where nothing is, is not well");
+	like($err, qr/there is no backup in/, 'and it says why');
+}
+($status, $out, $err) = program('show', '--repository', repository($node), $good);
 like($out, qr/^Proven: .* by PostgreSQL .*^Recovered in: .*^Checked: .*^Not checked: /ms, 'the program shows it');
 ($status, $out, $err) = program('list', '--output=json', '--repository', repository($node));
 is(JSON::PP->new->utf8->decode($out)->{backups}[0]{proven_at}, $proof->{proven_at}, 'and lists it');
