@@ -51,13 +51,15 @@
 #endif
 
 /*
- * The files that a commit record removes, and the object of one of its dropped statistics.  Include
+ * The files that a commit record removes, whether it has some, and the object of one of its dropped statistics.  Include
  * access/xact.h before use.
  */
 #if PG_VERSION_NUM >= 160000
 #define pgb_commit_locators(parsed)		((parsed)->xlocators)
+#define PGB_XACT_HAS_LOCATORS			XACT_XINFO_HAS_RELFILELOCATORS
 #else
 #define pgb_commit_locators(parsed)		((parsed)->xnodes)
+#define PGB_XACT_HAS_LOCATORS			XACT_XINFO_HAS_RELFILENODES
 #endif
 #if PG_VERSION_NUM >= 180000
 #define pgb_dropped_stats_object(item)	((Oid) (item)->objid_lo)

@@ -160,6 +160,22 @@ like($err, qr/NOTICE:  the newest WAL is not archived yet: drops in it are not f
 $node->psql('postgres', qq{SELECT FROM pgbackup_find_drops(until => '$before_fork')}, stderr => \$err);
 unlike($err, qr/not archived yet/, 'and not of what is in the archive');
 
+# ---- records that promise more than they have ----
+
+my $crafted = PostgreSQL::Test::Utils::tempdir() . '/crafted_record';
+my ($include) = `$ENV{PG_CONFIG} --includedir-server` =~ /(.*)/;
+system_or_bail('cc', '-O', '-fPIC', '-shared', "-I$include", '-o', "$crafted.so", 'test/lib/crafted_record.c');
+sql("CREATE FUNCTION crafted_record(int, int, int) RETURNS void LANGUAGE c STRICT AS '$crafted'");
+# subtransactions, files and statistics; invalidations; an identifier that does not end; of commits and aborts
+sql("SELECT crafted_record(kind, flags, count) FROM unnest('{0, 32}'::int[]) kind,
+	unnest('{2, 4, 256, 262, 8, 144, 32}'::int[]) flags, unnest('{1, 536870911, 2147483647, -1, -2147483648}'::int[]) count");
+sql('CREATE TABLE last_one (i int); DROP TABLE last_one');
+archive();
+($out, $err) = ('', '');
+$node->psql('postgres', q{SELECT relation FROM pgbackup_find_drops() WHERE relation LIKE '%last_one'}, stdout => \$out, stderr => \$err);
+is($out, 'public.last_one', 'what comes after records that promise more than they have is found');
+unlike($err, qr/ERROR|server closed/, 'and nothing goes wrong over them');
+
 # ---- rights ----
 
 sql('CREATE ROLE stranger');

@@ -5,6 +5,7 @@
  *
  *	  find_wal.c      the records of the archive, from one LSN on, over gaps
  *	  find_open.c     what the transactions that have not ended hold
+ *	  find_record.c   whether the record of the end of a transaction can be trusted
  *	  find_map.c      what base backups know of relations
  *	  find_class.c    what pg_class says, as the WAL is read
  *	  find_drops.c    which of them drop or truncate a table
@@ -75,6 +76,14 @@ extern void pgb_find_open_take(HTAB *open, TransactionId xid, PgbFindTransaction
 
 /* Forgets those before this one; for InvalidTransactionId all. */
 extern void pgb_find_open_prune(HTAB *open, TransactionId oldest);
+
+/* ---- find_record.c ---- */
+
+/*
+ * Does all that the record of a commit or an abort promises lie in it?  Only then ParseCommitRecord and
+ * ParseAbortRecord stay in it, and what they find is there.
+ */
+extern bool pgb_find_is_whole(XLogReaderState *reader);
 
 /* ---- find_class.c ---- */
 

@@ -374,14 +374,9 @@ note_commit(Find *find, XLogReaderState *reader)
 {
 	Commit	   *commit = palloc0(sizeof(Commit));
 
-	if (XLogRecGetDataLen(reader) < MinSizeOfXactCommit)
+	if (!pgb_find_is_whole(reader))
 		return;
 	ParseCommitRecord(XLogRecGetInfo(reader), (xl_xact_commit *) XLogRecGetData(reader), &commit->parsed);
-	if (!pgb_is_in_record(reader, commit->parsed.subxacts, commit->parsed.nsubxacts, sizeof(TransactionId)) ||
-		!pgb_is_in_record(reader, pgb_commit_locators(&commit->parsed), commit->parsed.nrels,
-				   sizeof(PgbRelFileLocator)) ||
-		!pgb_is_in_record(reader, commit->parsed.stats, commit->parsed.nstats, sizeof(xl_xact_stats_item)))
-		return;
 	commit->at = commit->parsed.xact_time;
 	find->last = commit->at;
 	commit->xid = TransactionIdIsValid(commit->parsed.twophase_xid) ? commit->parsed.twophase_xid :
@@ -400,11 +395,9 @@ note_abort(Find *find, XLogReaderState *reader)
 	xl_xact_parsed_abort parsed;
 	PgbFindTransaction *held = palloc0(sizeof(PgbFindTransaction));
 
-	if (XLogRecGetDataLen(reader) < MinSizeOfXactAbort)
+	if (!pgb_find_is_whole(reader))
 		return;
 	ParseAbortRecord(XLogRecGetInfo(reader), (xl_xact_abort *) XLogRecGetData(reader), &parsed);
-	if (!pgb_is_in_record(reader, parsed.subxacts, parsed.nsubxacts, sizeof(TransactionId)))
-		return;
 	pgb_find_open_take(find->open, TransactionIdIsValid(parsed.twophase_xid) ? parsed.twophase_xid :
 					   XLogRecGetXid(reader), held);
 	for (int i = 0; i < parsed.nsubxacts; i++)
