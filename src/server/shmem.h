@@ -225,6 +225,9 @@ extern void pgb_job_set_totals(PgbJobRef job, uint64 objects, uint64 bytes);
 extern PgbDumpState pgb_job_dump_state(PgbJobRef job);
 extern void pgb_job_release_dump(PgbJobRef job);
 
+/* From now on that pid is anybody's. */
+extern void pgb_job_dump_ended(PgbJobRef job);
+
 /* How many tables pg_dump's session has answered with no rows, and the sum of pgb_oid_digest() over them. */
 extern void pgb_job_dump_emptied(PgbJobRef job, uint64 *count, uint64 *digest);
 extern uint64 pgb_oid_digest(Oid relid);

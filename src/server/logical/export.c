@@ -192,6 +192,7 @@ attend_programs(void *arg)
 
 	if (export->dump != NULL && !export->dump_checked && pgb_subprocess_ended(export->dump))
 	{
+		pgb_job_dump_ended(export->job);
 		pgb_program_check(export->dump, "pg_dump");
 		export->dump_checked = true;
 	}
