@@ -137,6 +137,9 @@ extern void pgb_job_check_options(const char *options);
  * back by pgb_job_forget().
  */
 extern bool pgb_job_reserve(PgbJobRef *job);
+
+/* From now on there is a job for this row of this database, although not requested yet. */
+extern void pgb_job_reserve_for_run(PgbJobRef job, int64 run_id);
 extern void pgb_job_request_reserved(PgbJobRef job, PgbTask task, Oid role, const char *options,
 									 int64 run_id);
 

@@ -310,6 +310,9 @@ carry_out(Pass *pass, const PgbStoredRule *rule, const PgbVerdict *verdict)
 		pgb_job_check_options(options);
 		run_id = insert_row(pass, rule->name, rule->kind, rule->role_name, "running",
 							verdict->due_at, verdict->attempt, verdict->run_missed);
+
+		/* before others can see the row, they can see that it has a job */
+		pgb_job_reserve_for_run(reserved, run_id);
 	}
 	if (verdict->next_run != rule->rule.next_run)
 		write_next_run(pass, rule->name, verdict->next_run);
