@@ -9,49 +9,140 @@
  */
 #include "port/port.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_type.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "server/own_tables.h"
-#include "utils/array.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
-static Datum
-text_array(const char *const *words, int count)
+/* ---- which schema, and that it stays so ---- */
+
+static bool
+find_extension(Oid *extension, Oid *schema)
 {
-	Datum	   *elements = palloc(sizeof(Datum) * count);
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
 
-	for (int n = 0; n < count; n++)
-		elements[n] = CStringGetTextDatum(words[n]);
-	return PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum("pgbackup"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		*extension = ((Form_pg_extension) GETSTRUCT(tuple))->oid;
+		*schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* False when this version of the row is not the current one any more. */
+static bool
+lock_row(Relation rel, HeapTuple tuple)
+{
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(rel, &tuple->t_self, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
+							  LockTupleKeyShare, LockWaitBlock, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
+							  &failure);
+	ExecDropSingleTupleTableSlot(slot);
+	return result == TM_Ok;
+}
+
+/*
+ * The name of a schema, which nobody else can rename from now on; NULL when there is no such
+ * schema any more.  ALTER SCHEMA locks nothing but the row; so this is done as a foreign key
+ * does it, and also in a transaction that is read-only.
+ */
+static char *
+lock_schema_name(Oid schema)
+{
+	char	   *name = NULL;
+	bool		found;
+	bool		locked;
+
+	do
+	{
+		Relation	rel = table_open(NamespaceRelationId, RowShareLock);
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		CHECK_FOR_INTERRUPTS();
+		ScanKeyInit(&key, Anum_pg_namespace_oid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(schema));
+		scan = systable_beginscan(rel, NamespaceOidIndexId, true, NULL, 1, &key);
+		tuple = systable_getnext(scan);
+		found = HeapTupleIsValid(tuple);
+		if (found)
+			name = pstrdup(NameStr(((Form_pg_namespace) GETSTRUCT(tuple))->nspname));
+
+		/* on a standby no row can be locked */
+		locked = found && (RecoveryInProgress() || lock_row(rel, tuple));
+		systable_endscan(scan);
+		table_close(rel, NoLock);
+	} while (found && !locked);
+	return found ? name : NULL;
+}
+
+/* Locked, it can neither move nor be dropped: then it is what its name means. */
+static bool
+lock_own_table(const char *name, Oid schema, Oid extension)
+{
+	Oid			table = get_relname_relid(name, schema);
+
+	if (!OidIsValid(table))
+		return false;
+	LockRelationOid(table, AccessShareLock);
+	return get_relname_relid(name, schema) == table &&
+		get_rel_relkind(table) == RELKIND_RELATION &&
+		getExtensionOfObject(RelationRelationId, table) == extension;
 }
 
 char *
 pgb_own_schema(const char *const *tables, int count)
 {
-	static const char *const query =
-		"SELECT pg_catalog.quote_ident(n.nspname)"
-		" FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace"
-		" WHERE e.extname = 'pgbackup' AND $2 = (SELECT pg_catalog.count(*)"
-		" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_depend d ON d.objid = c.oid"
-		" WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname = ANY ($1)"
-		" AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0"
-		" AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
-		" AND d.refobjid = e.oid AND d.deptype = 'e')";
-	Oid			types[] = {TEXTARRAYOID, INT8OID};
-	Datum		values[] = {text_array(tables, count), Int64GetDatum(count)};
+	Oid			extension;
+	Oid			schema;
+	char	   *name;
 
-	if (SPI_execute_with_args(query, lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not look for the extension");
-	if (SPI_processed == 0)
+	if (!find_extension(&extension, &schema) || (name = lock_schema_name(schema)) == NULL)
 		return NULL;
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	for (int i = 0; i < count; i++)
+	{
+		if (!lock_own_table(tables[i], schema, extension))
+			return NULL;
+	}
+	return pstrdup(quote_identifier(name));
 }
 
-void
-pgb_own_tables_open(PgbOwnTables *own, const char *const *tables, int count)
+/* ---- with the rights for it ---- */
+
+static void
+open_tables(PgbOwnTables *own, const char *const *tables, int count, const char *lock_timeout)
 {
 	GetUserIdAndSecContext(&own->caller, &own->security_context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
@@ -59,8 +150,24 @@ pgb_own_tables_open(PgbOwnTables *own, const char *const *tables, int count)
 	own->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	if (lock_timeout != NULL)
+		(void) set_config_option("lock_timeout", lock_timeout, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
-	own->schema = pgb_own_schema(tables, count);
+	own->schema = count == 0 ? NULL : pgb_own_schema(tables, count);
+}
+
+void
+pgb_own_tables_open(PgbOwnTables *own, const char *const *tables, int count)
+{
+	open_tables(own, tables, count, NULL);
+}
+
+void
+pgb_own_tables_open_within(PgbOwnTables *own, const char *const *tables, int count,
+						   const char *lock_timeout)
+{
+	open_tables(own, tables, count, lock_timeout);
 }
 
 void

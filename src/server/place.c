@@ -29,6 +29,16 @@ static const struct
 	"WAL of this cluster has been archived there, but there is none now."},
 };
 
+static void
+raise_unreadable(const char *path)
+{
+	ereport(ERROR,
+			(errcode_for_file_access(),
+			 errmsg("could not read file \"%s\": %m", path),
+			 errhint("It tells where the repository of this cluster is. Its owner, permissions and storage should be checked.")));
+}
+
+/* What cannot be read is no sign that there was nothing. */
 bool
 pgb_place_was_used(PgbPlaceUse use, const char *location)
 {
@@ -36,9 +46,13 @@ pgb_place_was_used(PgbPlaceUse use, const char *location)
 	FILE	   *file = AllocateFile(uses[use].file, "r");
 	bool		has_line;
 
-	if (file == NULL)
+	if (file == NULL && errno == ENOENT)
 		return false;
+	if (file == NULL)
+		raise_unreadable(uses[use].file);
 	has_line = fgets(line, sizeof(line), file) != NULL;
+	if (!has_line && ferror(file))
+		raise_unreadable(uses[use].file);
 	FreeFile(file);
 	if (!has_line)
 		return false;

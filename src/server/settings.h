@@ -22,7 +22,10 @@ typedef struct PgbSetting
  */
 extern void pgb_settings_pin(const PgbSetting *settings, int count);
 
-/* A job runs as long as it takes: no timeout of statements, locks or transactions. */
+/*
+ * A worker runs as long as it takes: no timeout of statements, locks or transactions.
+ * pgb_worker_connect() does it for all that connect to a database.
+ */
 extern void pgb_settings_pin_patience(void);
 
 #endif							/* PGB_SETTINGS_H */

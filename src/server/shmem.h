@@ -137,6 +137,9 @@ extern void pgb_job_check_options(const char *options);
  * back by pgb_job_forget().
  */
 extern bool pgb_job_reserve(PgbJobRef *job);
+
+/* From now on there is a job for this row of this database, although not requested yet. */
+extern void pgb_job_reserve_for_run(PgbJobRef job, int64 run_id);
 extern void pgb_job_request_reserved(PgbJobRef job, PgbTask task, Oid role, const char *options,
 									 int64 run_id);
 
@@ -224,6 +227,9 @@ extern void pgb_job_set_totals(PgbJobRef job, uint64 objects, uint64 bytes);
 
 extern PgbDumpState pgb_job_dump_state(PgbJobRef job);
 extern void pgb_job_release_dump(PgbJobRef job);
+
+/* From now on that pid is anybody's. */
+extern void pgb_job_dump_ended(PgbJobRef job);
 
 /* How many tables pg_dump's session has answered with no rows, and the sum of pgb_oid_digest() over them. */
 extern void pgb_job_dump_emptied(PgbJobRef job, uint64 *count, uint64 *digest);

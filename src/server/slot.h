@@ -54,7 +54,7 @@ typedef struct PgbSlot
 	char		options[PGB_OPTIONS_SIZE];
 
 	PgbDumpState dump_state;
-	int			dump_pid;		/* the backend that serves pg_dump */
+	int			dump_pid;		/* the backend that serves pg_dump; 0 when there is none */
 	uint64		emptied_count;	/* tables it answered with no rows ... */
 	uint64		emptied_digest; /* ... and the sum of their digests */
 

@@ -41,6 +41,16 @@ pgb_job_release_dump(PgbJobRef ref)
 }
 
 void
+pgb_job_dump_ended(PgbJobRef ref)
+{
+	PgbSlot    *slot = pgb_slot_lock(ref, LW_EXCLUSIVE);
+
+	if (slot != NULL)
+		slot->dump_pid = 0;
+	pgb_slots_unlock();
+}
+
+void
 pgb_job_dump_emptied(PgbJobRef ref, uint64 *count, uint64 *digest)
 {
 	PgbSlot    *slot;
@@ -78,7 +88,7 @@ pgb_dump_attach(PgbJobRef ref)
 	int			pid = 0;
 	PgbSlot    *slot = pgb_slot_lock(ref, LW_SHARED);
 
-	if (slot != NULL && slot->state == PGB_SLOT_RUNNING && slot->dump_pid == 0)
+	if (slot != NULL && slot->state == PGB_SLOT_RUNNING && slot->dump_state == PGB_DUMP_ABSENT)
 	{
 		proc = slot->proc;
 		pid = slot->pid;

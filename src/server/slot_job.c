@@ -78,6 +78,19 @@ pgb_job_reserve(PgbJobRef *ref)
 	return found;
 }
 
+void
+pgb_job_reserve_for_run(PgbJobRef ref, int64 run_id)
+{
+	PgbSlot    *slot = pgb_slot_lock(ref, LW_EXCLUSIVE);
+
+	if (slot != NULL)
+	{
+		slot->database = MyDatabaseId;
+		slot->run_id = run_id;
+	}
+	pgb_slots_unlock();
+}
+
 /* Asks for the job of a reserved slot, which is that of this process. */
 static void
 request_job(PgbJobRef ref, PgbTask task, Oid role, const char *options, int64 run_id, bool forgotten)

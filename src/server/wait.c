@@ -66,22 +66,35 @@ waits_for_me(int pid)
 	return false;
 }
 
+/* In a small context of its own: this is asked each second, for as long as the job takes. */
+static bool
+one_waits_for_me(const int *pids, int count)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgbackup locks",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	bool		found = false;
+
+	for (int i = 0; i < count && !found; i++)
+		found = pids[i] != 0 && waits_for_me(pids[i]);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return found;
+}
+
 static void
 check_own_locks(PgbTask task, PgbJobRef job)
 {
 	int			pids[2];
 
 	pgb_job_pids(job, &pids[0], &pids[1]);
-	for (int i = 0; i < lengthof(pids); i++)
-	{
-		if (pids[i] != 0 && waits_for_me(pids[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_IN_USE),
-					 errmsg("the %s needs a table that this transaction has locked",
-							pgb_task_ops(task)->noun),
-					 errdetail("Both would wait for each other for ever."),
-					 errhint("Commit the transaction first, or use wait => false.")));
-	}
+	if (one_waits_for_me(pids, lengthof(pids)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("the %s needs a table that this transaction has locked",
+						pgb_task_ops(task)->noun),
+				 errdetail("Both would wait for each other for ever."),
+				 errhint("Commit the transaction first, or use wait => false.")));
 }
 
 static void

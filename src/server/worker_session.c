@@ -41,6 +41,7 @@ pgb_worker_connect(Oid database)
 
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 	pgb_settings_pin(settings, lengthof(settings));
+	pgb_settings_pin_patience();
 }
 
 void

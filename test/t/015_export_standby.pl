@@ -8,6 +8,7 @@ use warnings;
 
 use PgBackupArchive;
 use PgBackupTest;
+use POSIX qw(strftime);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -26,6 +27,11 @@ $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->start;
+
+# As a rule no transaction has been replayed yet; still the time is none of long ago.
+my $first = $standby->safe_psql('postgres', q{SELECT pgbackup_run(content => 'schema')});
+my $today = join '|', map { strftime('%Y-%m-%d', gmtime(time - $_)) } 0, 86400;
+like(read_manifest(folder_of($first))->{as_of}, qr/^($today)/, 'what a standby has that has replayed nothing is of today');
 
 $primary->safe_psql('postgres', 'INSERT INTO t VALUES (0, E\'replayed\\t\')');
 $primary->wait_for_catchup($standby);

@@ -243,6 +243,17 @@ sub remove
 	my $next = $node->safe_psql('postgres', $small_run);
 	is(list(), "$id|complete\n$next|complete", 'once it is back, backups are made again');
 
+	my $line = read_file($marker);
+	my $unreadable = qr/ERROR:  could not read file "pgbackup.repository": .*HINT:  It tells where/s;
+	unlink $marker;
+	mkdir $marker or die;
+	fails_like($node, $small_run, $unreadable, 'a note of where backups have been that cannot be read');
+	rmdir $marker or die;
+	write_file($marker, $line);
+	chmod 0, $marker or die;
+	fails_like($node, 'SELECT * FROM pgbackup_list()', $unreadable, 'or not be opened');
+	chmod 0600, $marker or die;
+
 	rename $mount, "$mount-away" or die;
 	mkdir $mount or die;
 	unlink $marker or die "there is no $marker";

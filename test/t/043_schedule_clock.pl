@@ -31,6 +31,18 @@ plan skip_all => 'there is no C compiler'
 sub set_clock
 {
 	my ($text) = @_;
+
+	pass_time($text);
+	open my $file, '+<', "$clock.set" or die "$clock.set: $!";
+	syswrite $file, 'x';
+	close $file;
+	return;
+}
+
+# The same, but nobody has set it: the server has spent that time.
+sub pass_time
+{
+	my ($text) = @_;
 	my ($year, $month, $day, $hour, $minute, $second) = $text =~ /\d+/g;
 	my $offset = timegm($second, $minute, $hour, $day, $month - 1, $year) - time;
 	my $file;
@@ -40,10 +52,6 @@ sub set_clock
 	binmode $file;
 	print $file pack('q', int($offset * 1_000_000));
 	close $file or die "$clock: $!";
-
-	open $file, '+<', "$clock.set" or die "$clock.set: $!";
-	syswrite $file, 'x';
-	close $file;
 	return;
 }
 
@@ -156,6 +164,48 @@ is( join("\n", sort split /\n/, history('skipping')),
 	"missed 10-25 11:00 23\nsucceeded 10-25 12:00", 'down for a day: the hours are counted, and the one that is on time runs');
 wait_for_runs($node, 'postgres', 'twice', 5);
 like(history('twice'), qr/\nsucceeded 10-25 05:30 1$/, 'and the day is made good');
+
+# ---- a server that is busy: passes take long, by a command that tells of broken schedules ----
+
+my $hold = PostgreSQL::Test::Utils::tempdir() . '/hold';
+
+# Breaks the schedules of these databases, and waits until that is being told.
+sub hold_passes
+{
+	my (@databases) = @_;
+
+	write_file($hold, '');
+	for my $database (@databases)
+	{
+		schedule($node, $database, "'broken', '\@yearly', replace => true");
+		$node->safe_psql($database, q{
+			DELETE FROM pgbackup_runs WHERE schedule = 'broken';
+			UPDATE pgbackup_schedule_rules SET time_zone = 'Nowhere/Else' WHERE name = 'broken'});
+	}
+	wait_for(sub { -e "$hold-$_" }, "the command of $_") for @databases;
+	return;
+}
+
+sub release_passes { unlink glob "$hold*"; return; }
+
+$node->safe_psql('postgres', qq{ALTER SYSTEM SET pgbackup.on_failure_command = 'touch $hold-%d; while [ -e $hold ]; do sleep 0.1; done'});
+$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
+$node->safe_psql('postgres', "CREATE DATABASE $_") for 'one', 'two';
+$node->safe_psql($_, 'CREATE EXTENSION pgbackup') for 'one', 'two';
+set_clock('2026-10-25 12:58:30');
+ok(nothing_more('skipping'), 'nothing is due');
+hold_passes('one', 'two');
+pass_time('2026-10-25 13:02:00');
+release_passes();
+wait_for_runs($node, 'postgres', 'skipping', 3);
+like(history('skipping'), qr/\nsucceeded 10-25 13:00$/, 'what is due while other databases are looked at is not missed');
+
+ok(nothing_more('skipping'), 'nothing is due again');
+hold_passes('postgres');
+pass_time('2026-10-25 14:02:00');
+release_passes();
+wait_for_runs($node, 'postgres', 'skipping', 4);
+like(history('skipping'), qr/\nsucceeded 10-25 14:00$/, 'nor what is due while its own database is');
 
 $node->stop;
 done_testing();

@@ -17,7 +17,6 @@
 #include "server/own_tables.h"
 #include "server/schedule/history.h"
 #include "server/schedule/rule.h"
-#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 /* So long after its moment a backup may not be there yet. */
@@ -45,9 +44,7 @@ column_int64(uint64 row, int number)
 static void
 open_tables(PgbOwnTables *own)
 {
-	pgb_own_tables_open(own, pgb_history_tables, PGB_HISTORY_TABLES);
-	(void) set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	pgb_own_tables_open_within(own, pgb_history_tables, PGB_HISTORY_TABLES, "1s");
 }
 
 static void

@@ -34,6 +34,7 @@
 #include "server/logical/worker.h"
 #include "server/place.h"
 #include "server/program.h"
+#include "server/replay_time.h"
 #include "server/settings.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -117,7 +118,6 @@ pin_settings(void)
 	};
 
 	pgb_settings_pin(settings, lengthof(settings));
-	pgb_settings_pin_patience();
 
 	/* pgbackup.jobs says how many workers a backup may have */
 	SetConfigOption("max_parallel_workers", GetConfigOption("max_worker_processes", false, false),
@@ -168,7 +168,7 @@ take_snapshot(PgbExport *export)
 	if (RecoveryInProgress())
 	{
 		m->start_lsn = GetXLogReplayRecPtr(&m->timeline);
-		m->as_of = GetLatestXTime();
+		m->as_of = pgb_replay_time();
 	}
 	else
 	{
@@ -192,6 +192,7 @@ attend_programs(void *arg)
 
 	if (export->dump != NULL && !export->dump_checked && pgb_subprocess_ended(export->dump))
 	{
+		pgb_job_dump_ended(export->job);
 		pgb_program_check(export->dump, "pg_dump");
 		export->dump_checked = true;
 	}

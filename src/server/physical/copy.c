@@ -260,6 +260,27 @@ control_is_right(const char *content, size_t length)
 	return EQ_CRC32C(crc, control.crc);
 }
 
+/*
+ * Reads it once, or returns -1 with errno set: nothing may be raised with the lock held, which
+ * nobody would release where there is no transaction.
+ */
+static ssize_t
+read_control_once(char content[PG_CONTROL_FILE_SIZE], struct stat *st)
+{
+	int			fd = BasicOpenFile(PGB_CONTROL_FILE, O_RDONLY | PG_BINARY);
+	ssize_t		length = -1;
+	int			saved_errno;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, st) == 0)
+		length = read(fd, content, PG_CONTROL_FILE_SIZE);
+	saved_errno = errno;
+	close(fd);
+	errno = saved_errno;
+	return length;
+}
+
 /* The lock keeps the server from writing it; its checksum tells of all other trouble. */
 static size_t
 read_control(char content[PG_CONTROL_FILE_SIZE], struct stat *st)
@@ -267,17 +288,17 @@ read_control(char content[PG_CONTROL_FILE_SIZE], struct stat *st)
 	for (int i = 0; i < CONTROL_ATTEMPTS; i++)
 	{
 		ssize_t		length;
-		int			fd;
+		int			saved_errno;
 
 		LWLockAcquire(ControlFileLock, LW_SHARED);
-		fd = OpenTransientFile(PGB_CONTROL_FILE, O_RDONLY | PG_BINARY);
-		if (fd < 0 || fstat(fd, st) != 0 ||
-			(length = read(fd, content, PG_CONTROL_FILE_SIZE)) < 0)
+		length = read_control_once(content, st);
+		saved_errno = errno;
+		LWLockRelease(ControlFileLock);
+		errno = saved_errno;
+		if (length < 0)
 			ereport(ERROR,
 					(errcode_for_file_access(),
 					 errmsg("could not read file \"%s\": %m", PGB_CONTROL_FILE)));
-		CloseTransientFile(fd);
-		LWLockRelease(ControlFileLock);
 		if (control_is_right(content, length))
 			return length;
 		pg_usleep(10 * 1000);

@@ -19,7 +19,6 @@
 #include "server/guc.h"
 #include "server/program.h"
 #include "server/recovery/recover_work.h"
-#include "server/settings.h"
 
 /* Which tables are wanted is guessed once, and then known: names change no more after that. */
 #define MAX_SANDBOXES	3
@@ -142,7 +141,6 @@ pgb_recover_run(void *state)
 {
 	PgbRecover *recover = state;
 
-	pgb_settings_pin_patience();
 	read_request(recover);
 	find_route(recover);
 	recover_tables(recover);

@@ -110,7 +110,6 @@ pin_settings(void)
 	};
 
 	pgb_settings_pin(settings, lengthof(settings));
-	pgb_settings_pin_patience();
 }
 
 /* From here on it can be seen, and cancelled, by the name of the database. */

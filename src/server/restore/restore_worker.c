@@ -362,7 +362,6 @@ pin_settings(void)
 	};
 
 	pgb_settings_pin(settings, lengthof(settings));
-	pgb_settings_pin_patience();
 }
 
 void

@@ -47,7 +47,8 @@ typedef struct Database
 {
 	Oid			oid;			/* hash key */
 	TimestampTz next;			/* when a pass is due; DT_NOBEGIN: now */
-	TimestampTz since;			/* when one was first tried for what is due; DT_NOEND: none */
+	TimestampTz since;			/* when one was first tried, or would have been but for other
+								 * passes, for what is due; DT_NOEND: none */
 	TimestampTz pause;			/* after the next pass that does not report */
 	bool		in_pass;
 	bool		changed_meanwhile;	/* in the pass: it is due again */
@@ -63,6 +64,7 @@ typedef struct Pass
 
 static HTAB *databases = NULL;
 static Pass passes[PGB_MAX_PASSES];
+static TimestampTz busy_since = DT_NOEND;	/* no pass was free from then on */
 static bool is_short_of_workers = false;	/* and has said so */
 static ProcessUtility_hook_type previous_hook = NULL;
 
@@ -180,6 +182,26 @@ take_changes(void)
 
 /* ---- passes ---- */
 
+/*
+ * A pass may take long, by a command of the user for one.  What became due while none was free
+ * has only waited: it was not missed.
+ */
+static void
+count_from_its_moment(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	HASH_SEQ_STATUS scan;
+	Database   *database;
+
+	hash_seq_init(&scan, databases);
+	while ((database = hash_seq_search(&scan)) != NULL)
+	{
+		if (!database->in_pass && database->next <= now)
+			database->since = Min(database->since, Max(database->next, busy_since));
+	}
+	busy_since = DT_NOEND;
+}
+
 static void
 end_pass(int number)
 {
@@ -198,6 +220,8 @@ end_pass(int number)
 			database->next = report.next;
 		if (!report.waits)
 			database->since = DT_NOEND;
+		if (report.next >= pass->started_at && report.next <= GetCurrentTimestamp())
+			database->since = Min(database->since, report.next);	/* came while its own pass ended */
 		database->pause = FIRST_PAUSE;
 	}
 	else
@@ -320,9 +344,12 @@ pgb_databases_attend(void)
 
 	while ((number = free_pass()) >= 0)
 	{
-		Database   *database = next_due();
+		Database   *database;
 		TimestampTz now = GetCurrentTimestamp();
 
+		if (busy_since != DT_NOEND)
+			count_from_its_moment();
+		database = next_due();
 		if (database == NULL || database->next > now)
 			return Min(database != NULL ? database->next : DT_NOEND, end_of_patience());
 		if (!still_exists(database->oid))
@@ -340,6 +367,7 @@ pgb_databases_attend(void)
 	}
 
 	/* the end of a pass wakes us */
+	busy_since = Min(busy_since, GetCurrentTimestamp());
 	return end_of_patience();
 }
 
@@ -358,6 +386,8 @@ pgb_databases_clock_was_set(void)
 		if (database->next != DT_NOEND)
 			make_due(database->oid);
 	}
+	if (busy_since != DT_NOEND)
+		busy_since = GetCurrentTimestamp();
 	for (int i = 0; i < PGB_MAX_PASSES; i++)
 		passes[i].started_at = GetCurrentTimestamp();
 }

@@ -47,7 +47,8 @@ typedef struct Pass
 {
 	MemoryContext context;		/* lives as long as the pass */
 	TimestampTz since;			/* when the launcher first tried to send one */
-	char	   *schema;			/* of the extension, quoted */
+	bool		has_schedules;	/* the database has the extension */
+	char	   *schema;			/* of the extension, quoted; as long as a transaction */
 	PgbPassReport report;
 	List	   *failures;		/* of Failure */
 } Pass;
@@ -88,6 +89,18 @@ come_again_for_due(Pass *pass, int64 pause)
 }
 
 /* ---- statements ---- */
+
+/* A schema is what it is only in the transaction that has looked. */
+static void
+begin(Pass *pass)
+{
+	pgb_worker_begin();
+	pass->schema = pgb_history_schema();
+	if (pass->schema == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("the extension is not there any more")));
+}
 
 static void
 execute(const char *sql, int count, Oid *types, Datum *values, const char *nulls)
@@ -165,7 +178,7 @@ close_crashed(Pass *pass)
 	strlcpy(result.hint, "Nothing of it is left in the repository after the next run. The server's log tells why.",
 			sizeof(result.hint));
 
-	pgb_worker_begin();
+	begin(pass);
 	run_ids = running_runs(pass, &count);
 	for (uint64 i = 0; i < count; i++)
 	{
@@ -188,7 +201,7 @@ prune(Pass *pass)
 
 	if (pgb_guc_history_days < 0)
 		return;
-	pgb_worker_begin();
+	begin(pass);
 	execute(psprintf("DELETE FROM %s.pgbackup_runs r WHERE r.finished_at <"
 					 " pg_catalog.clock_timestamp() - pg_catalog.make_interval(days => $1)"
 					 " AND NOT EXISTS (SELECT FROM %s.pgbackup_schedule_rules s, LATERAL ("
@@ -297,6 +310,9 @@ carry_out(Pass *pass, const PgbStoredRule *rule, const PgbVerdict *verdict)
 		pgb_job_check_options(options);
 		run_id = insert_row(pass, rule->name, rule->kind, rule->role_name, "running",
 							verdict->due_at, verdict->attempt, verdict->run_missed);
+
+		/* before others can see the row, they can see that it has a job */
+		pgb_job_reserve_for_run(reserved, run_id);
 	}
 	if (verdict->next_run != rule->rule.next_run)
 		write_next_run(pass, rule->name, verdict->next_run);
@@ -334,7 +350,7 @@ deal_with(Pass *pass, const char *name)
 	PgbLastRun	last;
 	PgbVerdict	verdict;
 
-	pgb_worker_begin();
+	begin(pass);
 	if (!pgb_rule_read(pass->schema, name, &rule))
 	{
 		/* gone, or somebody has it locked */
@@ -380,7 +396,7 @@ record_broken(Pass *pass, const char *name, const ErrorData *error)
 	int64		run_id;
 
 	pgb_result_of_error(&result, error);
-	pgb_worker_begin();
+	begin(pass);
 	run_id = pgb_history_broken(pass->schema, name, &result);
 	pgb_worker_commit();
 	if (run_id == 0)
@@ -446,7 +462,7 @@ enabled_schedules(Pass *pass)
 {
 	List	   *names = NIL;
 
-	pgb_worker_begin();
+	begin(pass);
 	execute(psprintf("SELECT name FROM %s.pgbackup_schedule_rules WHERE enabled ORDER BY next_run, name",
 					 pass->schema), 0, NULL, NULL, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -488,14 +504,10 @@ deal_with_all(Pass *pass)
 }
 
 static void
-find_schema(Pass *pass)
+look_for_schedules(Pass *pass)
 {
-	char	   *schema;
-
 	pgb_worker_begin();
-	schema = pgb_history_schema();
-	if (schema != NULL)
-		pass->schema = MemoryContextStrdup(pass->context, schema);
+	pass->has_schedules = pgb_history_schema() != NULL;
 	pgb_worker_commit();
 }
 
@@ -510,9 +522,9 @@ static void
 pass_over_database(Pass *pass)
 {
 	(void) try_step(pass, drop_leftovers, "dropping what earlier restores have left");
-	find_schema(pass);
-	MemoryContextSwitchTo(pass->context);
-	if (pass->schema == NULL)
+	if (!try_step(pass, look_for_schedules, "looking for the schedules of backups"))
+		come_again_for_due(pass, AGAIN_AFTER);
+	if (!pass->has_schedules)
 		return;
 
 	/* whether the last run still runs must be known before anything is decided */
