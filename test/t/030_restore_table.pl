@@ -467,6 +467,30 @@ keeps_settings(q{pgbackup_promote_table('pgbackup_recovery.lowered')}, 'who puts
 is(lowered('mallory.lowered'), "$lowered\n(lower(name) <> ''::text)", 'they do not change while the table is put back');
 forget();
 
+# ---- the recovery schema belongs to a superuser ----
+
+$node->safe_psql('postgres', <<'SQL');
+GRANT CREATE ON DATABASE postgres TO mallory;
+SET ROLE mallory;
+CREATE SCHEMA pgbackup_recovery;
+GRANT ALL ON SCHEMA pgbackup_recovery TO PUBLIC;
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION pgbackup_restore_table TO mallory;
+SQL
+for my $role ('postgres', 'mallory')
+{
+	fails_like($node, "SET ROLE $role; SELECT pgbackup_restore_table('mallory.lowered')",
+		qr/cannot stage into schema "pgbackup_recovery"\nDETAIL:  It belongs to role "mallory", .*\nHINT:  Rename or drop it/,
+		"the schema is not taken for ours, when $role stages");
+}
+$node->safe_psql('postgres', 'ALTER SCHEMA pgbackup_recovery RENAME TO of_mallory');
+is( $node->safe_psql('postgres', <<'SQL'), "1\n10|t", 'out of the way, it does no harm, and whoever is the first to stage has a schema that is not his');
+SET ROLE mallory;
+SELECT row_count FROM pgbackup_restore_table('mallory.lowered');
+SELECT nspowner, rolsuper FROM pg_namespace n JOIN pg_roles r ON r.oid = nspowner WHERE nspname = 'pgbackup_recovery';
+SQL
+forget();
+
 # ---- two at a time ----
 
 # The tables get different names; those of their indexes are for the sessions to sort

@@ -20,6 +20,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_namespace.h"
 #include "commands/comment.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "server/compat.h"
 #include "server/stage/stage.h"
@@ -27,6 +28,7 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 void
 pgb_stage_authorize(PgbStage *stage)
@@ -99,9 +101,37 @@ may_create_in(Oid schema, Oid role)
 		pgb_object_aclcheck(NamespaceRelationId, schema, role, ACL_CREATE) == ACLCHECK_OK;
 }
 
+static Oid
+owner_of_schema(Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for schema %u", schema);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* Whoever may make schemas may make one of that name first, and then drop what others have in it. */
+static void
+check_recovery_schema(Oid schema)
+{
+	Oid			owner = owner_of_schema(schema);
+
+	if (owner != BOOTSTRAP_SUPERUSERID && !superuser_arg(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot stage into schema \"%s\"", PGB_RECOVERY_SCHEMA),
+				 errdetail("It belongs to role \"%s\", who may drop all that others have in it; the one that pgbackup makes belongs to a superuser.",
+						   GetUserNameFromId(owner, false)),
+				 errhint("Rename or drop it, and pgbackup makes its own.")));
+}
+
 /*
- * The recovery schema is ours: whoever may stage a table may do so there,
- * whatever else they may do in this database.
+ * The recovery schema is ours, whoever asks for it first: whoever may stage a table may do so
+ * there, whatever else they may do in this database.
  */
 static Oid
 open_recovery_schema(Oid owner)
@@ -110,6 +140,8 @@ open_recovery_schema(Oid owner)
 	Oid			user;
 	int			security_context;
 
+	if (OidIsValid(schema))
+		check_recovery_schema(schema);
 	if (OidIsValid(schema) && may_create_in(schema, owner))
 		return schema;
 
@@ -125,6 +157,7 @@ open_recovery_schema(Oid owner)
 	if (!OidIsValid(get_namespace_oid(PGB_RECOVERY_SCHEMA, true)))
 		create_recovery_schema();
 	schema = get_namespace_oid(PGB_RECOVERY_SCHEMA, false);
+	check_recovery_schema(schema);
 	if (!may_create_in(schema, owner))
 		grant_recovery_schema(owner);
 	SetUserIdAndSecContext(user, security_context);
