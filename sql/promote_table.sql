@@ -43,6 +43,7 @@ CREATE POLICY mine ON shop.orders TO regress_pgbackup_reader, regress_pgbackup_o
 CREATE POLICY theirs ON shop.orders TO regress_pgbackup_reader USING (true);
 GRANT SELECT ON shop.orders TO regress_pgbackup_reader;
 CREATE TABLE shop.payment (id integer, orders integer CONSTRAINT for_what REFERENCES shop.orders);
+ALTER TABLE shop.payment OWNER TO regress_pgbackup_stranger;
 CREATE VIEW shop.notes AS SELECT note FROM shop.orders;
 CREATE VIEW shop.short_notes AS SELECT left(note, 3) AS note FROM shop.notes;
 CREATE FUNCTION shop.order_of(shop.orders) RETURNS integer LANGUAGE sql AS 'SELECT $1.id';
@@ -128,6 +129,7 @@ RESET ROLE;
 SELECT * FROM shop.orders ORDER BY id;
 SELECT fails($$SELECT pgbackup_promote_table('shop.orders')$$);
 SELECT conrelid::regclass, conname, convalidated FROM pg_constraint WHERE conname IN ('by_whom', 'for_what') ORDER BY conname;
+ALTER TABLE shop.payment ADD CONSTRAINT for_what FOREIGN KEY (orders) REFERENCES shop.orders;
 
 -- as a superuser; rows that foreign keys do not allow
 SET client_min_messages = warning;

@@ -116,7 +116,7 @@ on_call(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
 {
 	bool		is_start = (event == FHET_START);
 
-	if (is_start && is_watched() && !belongs_to_superuser(function->fn_oid))
+	if (is_start && is_watched() && !is_event_trigger(function->fn_oid) && !belongs_to_superuser(function->fn_oid))
 		refuse(function->fn_oid, watch.advice);
 	if (previous_call_hook)
 		previous_call_hook(event, function, arg);

@@ -401,6 +401,96 @@ foreach my $case (
 		'plain_to_number to_number', "the foreign keys hold, $name");
 }
 
+# Nor does it run as the superusers to whom other tables belong; and what belongs to others is changed only for who
+# may change it.
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE mallory;
+CREATE ROLE alice;
+CREATE SCHEMA rob AUTHORIZATION mallory;
+CREATE SCHEMA alice AUTHORIZATION alice;
+GRANT USAGE ON SCHEMA rob, alice TO PUBLIC;
+GRANT EXECUTE ON FUNCTION pgbackup_restore_table, pgbackup_promote_table TO mallory;
+SET ROLE mallory;
+CREATE FUNCTION rob.rob() RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE mallory SUPERUSER; END IF;
+	RETURN 1;
+END$$;
+CREATE FUNCTION rob.spring(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN rob.rob(); END$$;
+CREATE TABLE rob.t (id integer PRIMARY KEY, n integer NOT NULL);
+INSERT INTO rob.t VALUES (1, 1);
+CREATE TABLE rob.partner (id integer PRIMARY KEY);
+CREATE INDEX ON rob.partner ((id + rob.spring(1)));
+INSERT INTO rob.partner VALUES (1);
+RESET ROLE;
+CREATE SCHEMA above;
+CREATE TABLE above.of_superuser (id integer CONSTRAINT to_t REFERENCES rob.t, partner integer CONSTRAINT to_partner REFERENCES rob.partner);
+INSERT INTO above.of_superuser VALUES (1, 1);
+CREATE TABLE parent_of_superuser (id integer NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE rob.part PARTITION OF parent_of_superuser FOR VALUES FROM (0) TO (10);
+CREATE TABLE alice.parent (id integer) PARTITION BY RANGE (id);
+CREATE TABLE rob.part_of_alice PARTITION OF alice.parent FOR VALUES FROM (0) TO (10);
+ALTER TABLE rob.part OWNER TO mallory;
+ALTER TABLE rob.part_of_alice OWNER TO mallory;
+CREATE TABLE alice.c (id integer CONSTRAINT alice_to_t REFERENCES rob.t ON DELETE CASCADE);
+CREATE FUNCTION alice.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE CONSTRAINT TRIGGER alice_trigger AFTER INSERT ON alice.c FROM rob.t FOR EACH ROW EXECUTE FUNCTION alice.f();
+CREATE TABLE alice.kid () INHERITS (rob.t);
+ALTER TABLE alice.parent OWNER TO alice;
+ALTER TABLE alice.c OWNER TO alice;
+ALTER TABLE alice.kid OWNER TO alice;
+SET ROLE mallory;
+ALTER TABLE rob.part ADD CHECK (id > rob.spring(1) - 100);
+RESET ROLE;
+SQL
+$id = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
+my $is_robbed = "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'";
+
+sub staged_and_promoted
+{
+	my ($table, $who, $between) = @_;
+
+	my $staged = $node->safe_psql('postgres', "SET ROLE $who; SELECT staged FROM pgbackup_restore_table('$table', '$id')");
+	$node->safe_psql('postgres', "SET ROLE mallory; $between") if $between;
+	return $node->psql('postgres', "SET ROLE $who; SELECT pgbackup_promote_table('$staged')");
+}
+# as her: to plan a query runs her code, too
+my $things = q{SET ROLE mallory; SELECT concat_ws(' ', (SELECT string_agg(conname || '=' || convalidated, ' ' ORDER BY conname) FROM pg_constraint WHERE confrelid = 'rob.t'::regclass),
+	(SELECT string_agg(tgname, ' ') FROM pg_trigger WHERE NOT tgisinternal AND tgconstrrelid = 'rob.t'::regclass), (SELECT count(*) FROM rob.t))};
+my $of_superuser = $node->safe_psql('postgres', 'SELECT session_user');
+
+# what she drops, others have given up
+$node->safe_psql('postgres', 'ALTER TABLE alice.c DROP CONSTRAINT alice_to_t; DROP TRIGGER alice_trigger ON alice.c; ALTER TABLE alice.kid NO INHERIT rob.t; INSERT INTO alice.kid VALUES (2, 2); INSERT INTO alice.c VALUES (1)');
+$node->safe_psql('postgres', 'SET ROLE mallory; DROP TABLE rob.t CASCADE');
+my ($status, $stdout, $stderr) = staged_and_promoted('rob.t', 'mallory');
+is($stdout, 'rob.t', 'who owns a table puts it back') or diag($stderr);
+like($stderr, qr/WARNING:  $_ is not put back: you are no member of role "/, "but not what is others': $_")
+  foreach 'foreign key "alice_to_t" of table "alice.c"', 'foreign key "to_t" of table "above.of_superuser"',
+  'trigger "alice_trigger" of table "alice.c"', 'table "alice.kid" as a child of "rob.t"';
+like($stderr, qr/HINT:  Who is one may run: ALTER TABLE ONLY alice.c ADD CONSTRAINT alice_to_t/, 'with what to do');
+is($node->safe_psql('postgres', $things), '1', 'nothing of others is changed');
+
+$node->safe_psql('postgres', 'SET ROLE mallory; DROP TABLE rob.t CASCADE');
+($status, $stdout, $stderr) = staged_and_promoted('rob.t', $of_superuser, 'CREATE INDEX ON pgbackup_recovery.t ((n + rob.spring(1)))');
+is($stdout, 'rob.t', 'a superuser puts it back') or diag($stderr);
+like($stderr, qr/WARNING:  foreign key "to_t" of table "above.of_superuser" could not be checked, and is put back NOT VALID\n.*unction "spring" must not run with the rights of a superuser/, 'a constant of an index does not run as the owner of another table');
+is($node->safe_psql('postgres', $is_robbed), 'f', 'and has not');
+is($node->safe_psql('postgres', $things), 'alice_to_t=true to_t=false alice_trigger 2', 'all else is as it was');
+
+$node->safe_psql('postgres', 'DROP TABLE above.of_superuser');
+($status, $stdout, $stderr) = staged_and_promoted('above.of_superuser', $of_superuser);
+like($stderr, qr/WARNING:  foreign key "to_partner" of table "above.of_superuser" could not be checked, and is put back NOT VALID/, "nor does one of the referenced table, when it is the superuser's table that comes back");
+is($node->safe_psql('postgres', $is_robbed), 'f', 'and has not');
+
+$node->safe_psql('postgres', 'DROP TABLE rob.part, rob.part_of_alice');
+($status, $stdout, $stderr) = staged_and_promoted('rob.part', $of_superuser);
+like($stderr, qr/ERROR:  function "spring" must not run with the rights of a superuser\nDETAIL:  It would run as role/, "what a CHECK evaluates does not run as the owner of the parent");
+is($node->safe_psql('postgres', $is_robbed), 'f', 'and has not');
+($status, $stdout, $stderr) = staged_and_promoted('rob.part_of_alice', 'mallory');
+like($stderr, qr/ERROR:  permission denied to attach table "rob.part_of_alice" to table "alice.parent"\nDETAIL:  That belongs to role "alice"/, 'a partition of what is not hers');
+is($node->safe_psql('postgres', "SELECT pgbackup_promote_table('pgbackup_recovery.part_of_alice')"), 'rob.part_of_alice', 'comes back by a superuser');
+$node->safe_psql('postgres', 'DROP SCHEMA pgbackup_recovery CASCADE');
+
 # ---- two at a time, locks, cancel ----
 
 sub session

@@ -113,13 +113,22 @@ typedef enum PgbPromoteActor
 	PGB_AS_ROLE_OR_CALLER,
 
 	/*
+	 * The same, and if the role is a superuser, no code of users runs.  With the others that is so only
+	 * if one of the tables that are put back was a user's.
+	 */
+	PGB_AS_ROLE_WATCHED,
+
+	/*
 	 * As the role, on whom FORCE ROW LEVEL SECURITY has no effect: as PostgreSQL itself
 	 * reads tables to check a foreign key.
 	 */
 	PGB_AS_ROLE_UNFORCED
 } PgbPromoteActor;
 
-/* NULL, or the error if it concerns only the piece; PGB_AS_ROLE_OR_CALLER is as PGB_AS_ROLE. */
+/*
+ * NULL, or the error if it concerns only the piece; PGB_AS_ROLE_OR_CALLER and PGB_AS_ROLE_WATCHED are as
+ * PGB_AS_ROLE.
+ */
 extern ErrorData *pgb_promote_try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece);
 
 /*
@@ -132,7 +141,12 @@ extern ErrorData *pgb_promote_try_lent(Oid superuser, const PgbPiece *piece);
 extern ErrorData *pgb_promote_try(const PgbPromote *promote, Oid role, PgbPromoteActor actor,
 								  const PgbPiece *piece);
 
-/* The same; that it fails is a warning, or kept (strict).  Returns whether it is put back. */
+/*
+ * May the caller act as the owner of what is not put back itself?  If not, the piece fails: false.
+ */
+extern bool pgb_promote_may_act_for(PgbPromote *promote, Oid owner, const PgbPiece *piece);
+
+/* As pgb_promote_try(); that it fails is a warning, or kept (strict).  Returns whether it is put back. */
 extern bool pgb_promote_try_or_warn(PgbPromote *promote, Oid role, PgbPromoteActor actor,
 									const PgbPiece *piece);
 

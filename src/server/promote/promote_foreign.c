@@ -5,7 +5,9 @@
  *	  that a DROP ... CASCADE has taken along.
  *
  * They are checked as the owner of the referencing table, because a cast between
- * the columns can be a user's function.
+ * the columns can be a user's function; if he is a superuser, and the other table is a user's, under watch.
+ * Of other tables they are put back only for who may act as the owner: ON DELETE CASCADE
+ * lets the owner of the referenced table delete rows of the other.
  *
  * src/server/promote/promote_foreign.c
  *
@@ -16,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "server/promote/promote_entry.h"
 #include "utils/builtins.h"
@@ -49,6 +52,13 @@ is_checked(const ForeignKey *key)
 	return !key->constraint->skip_validation;
 }
 
+static PgbPromoteActor
+checker(const ForeignKey *key)
+{
+	return superuser_arg(key->owner) && !superuser_arg(pgb_promote_owner(pgb_promote_live(key->constraint->pktable))) ?
+		PGB_AS_ROLE_WATCHED : PGB_AS_ROLE_UNFORCED;
+}
+
 static ErrorData *
 add_not_valid(PgbPromote *promote, const ForeignKey *key)
 {
@@ -64,7 +74,7 @@ validate(PgbPromote *promote, const ForeignKey *key)
 {
 	AlterTableCmd *command = pgb_alter_command(AT_ValidateConstraint, key->constraint->conname, NULL);
 
-	return pgb_promote_try(promote, key->owner, PGB_AS_ROLE_UNFORCED,
+	return pgb_promote_try(promote, key->owner, checker(key),
 						   pgb_promote_alter(key->title, key->alter->relation->schemaname,
 											 key->alter->relation->relname, command));
 }
@@ -167,7 +177,7 @@ static bool
 add(PgbPromote *promote, const ForeignKey *key)
 {
 	ErrorData  *error = pgb_promote_try(promote, key->owner,
-										is_checked(key) ? PGB_AS_ROLE_UNFORCED : PGB_AS_ROLE_OR_CALLER,
+										is_checked(key) ? checker(key) : PGB_AS_ROLE_OR_CALLER,
 										piece_of(key));
 
 	if (error == NULL)
@@ -251,6 +261,6 @@ pgb_promote_foreign_key_entry(PgbPromote *promote, PgbTocEntry *entry)
 	}
 
 	/* others may have gone on while we did; they can be cancelled, and so can we */
-	if (add(promote, &key))
+	if (pgb_promote_may_act_for(promote, key.owner, piece_of(&key)) && add(promote, &key))
 		pgb_stage_add_entry(promote->stage, entry, NULL);
 }

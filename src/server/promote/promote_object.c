@@ -106,9 +106,15 @@ create_trigger(PgbPromote *promote, PgbTocEntry *entry, List *statements)
 	CreateTrigStmt *trigger = linitial_node(CreateTrigStmt, statements);
 	Oid			table = pgb_promote_live(trigger->relation);
 
-	if (pgb_promote_table(promote, trigger->relation) == NULL &&
+	bool		is_of_other = pgb_promote_table(promote, trigger->relation) == NULL;
+
+	if (is_of_other &&
 		(pgb_promote_table(promote, trigger->constrrel) == NULL || !OidIsValid(table) ||
 		 OidIsValid(get_trigger_oid(table, trigger->trigname, true))))
+		return;
+	if (is_of_other &&
+		!pgb_promote_may_act_for(promote, pgb_promote_owner(table),
+								 piece_of(promote, entry, "trigger", trigger->trigname, trigger->relation, (Node *) trigger)))
 		return;
 	put_back(promote, entry, trigger->relation, statements, "trigger", trigger->trigname);
 }

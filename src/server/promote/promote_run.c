@@ -5,7 +5,9 @@
  *	  those that fail.
  *
  * What can run code that users have written (a CHECK, a cast, a partition's bounds) runs as the
- * role to which the table belongs, as it does in staging.
+ * role to which the table belongs, as it does in staging.  If that is a superuser, and another table that
+ * is concerned is not his, nothing that users have written runs.  What belongs to others is
+ * changed only for those who are members of their role.
  *
  * src/server/promote/promote_run.c
  *
@@ -18,6 +20,7 @@
 #include "server/attempt.h"
 #include "server/promote/promote_entry.h"
 #include "server/watch.h"
+#include "utils/acl.h"
 
 /* Longer statements are not shown. */
 #define MAX_HINT_LENGTH		500
@@ -37,44 +40,97 @@ pgb_promote_try_as(Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 	return error;
 }
 
-typedef struct Lent
+/* ---- superusers ---- */
+
+typedef struct Watched
 {
 	Oid			superuser;
+	const char *advice;
 	const PgbPiece *piece;
 	ErrorData  *error;
-} Lent;
+} Watched;
 
 static void
-try_lent(void *arg)
+try_piece(void *arg)
 {
-	Lent	   *lent = arg;
+	Watched    *watched = arg;
 
-	lent->error = pgb_promote_try_as(lent->superuser, PGB_AS_ROLE, lent->piece);
+	watched->error = pgb_promote_try_as(watched->superuser, PGB_AS_ROLE, watched->piece);
 }
 
 static void
-watch_lent(void *arg)
+watch_piece(void *arg)
 {
-	pgb_watch("The owner of what is put back may not do that by himself, and a superuser lends his rights to no code of users: grant the owner what he lacks, such as CREATE on the schema.",
-			  try_lent, arg);
+	Watched    *watched = arg;
+
+	pgb_watch(watched->advice, try_piece, watched);
+}
+
+static ErrorData *
+try_watched(Oid superuser, const char *advice, const PgbPiece *piece)
+{
+	Watched		watched = {superuser, advice, piece, NULL};
+	ErrorData  *error = pgb_attempt(watch_piece, &watched);
+
+	if (error != NULL && error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
+		ReThrowError(error);
+	return error != NULL ? error : watched.error;
 }
 
 ErrorData *
 pgb_promote_try_lent(Oid superuser, const PgbPiece *piece)
 {
-	Lent		lent = {superuser, piece, NULL};
-	ErrorData  *error = pgb_attempt(watch_lent, &lent);
-
-	if (error != NULL && error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
-		ReThrowError(error);
-	return error != NULL ? error : lent.error;
+	return try_watched(superuser,
+					   "The owner of what is put back may not do that by himself, and a superuser lends his rights to no code of users: grant the owner what he lacks, such as CREATE on the schema.",
+					   piece);
 }
+
+/* A table of the promotion that did not belong to a superuser when the backup was made, or NULL. */
+static const PgbStagedTable *
+table_of_user(const PgbPromote *promote)
+{
+	ListCell   *lc;
+
+	foreach(lc, promote->tables)
+	{
+		const PgbStagedTable *table = lfirst(lc);
+		Oid			owner = get_role_oid(table->entry->owner != NULL ? table->entry->owner : "", true);
+
+		if (!OidIsValid(owner) || !superuser_arg(owner))
+			return table;
+	}
+	return NULL;
+}
+
+/* What a user has written can run in what a superuser does to his own table, if the two belong together. */
+static bool
+is_watched(const PgbPromote *promote, Oid role, PgbPromoteActor actor)
+{
+	return superuser_arg(role) && (actor == PGB_AS_ROLE_WATCHED || table_of_user(promote) != NULL);
+}
+
+static const char *
+watch_advice(const PgbPromote *promote, Oid role)
+{
+	const PgbStagedTable *table = table_of_user(promote);
+
+	if (table != NULL && table->entry->owner != NULL && !OidIsValid(get_role_oid(table->entry->owner, true)))
+		return psprintf("Role \"%s\", which owned table \"%s\", does not exist, and code of users runs in the name of no superuser: create the role first, and stage the table again.",
+						table->entry->owner, pgb_stage_old_name(table->entry));
+	return psprintf("It would run as role \"%s\", to which one of the tables belongs, and code of users runs in the name of no superuser: look at the function before you do by yourself what needs it.",
+					GetUserNameFromId(role, false));
+}
+
+/* ---- statements ---- */
 
 ErrorData *
 pgb_promote_try(const PgbPromote *promote, Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 {
-	ErrorData  *error = pgb_promote_try_as(role, actor, piece);
+	ErrorData  *error;
 
+	if (is_watched(promote, role, actor))
+		return try_watched(role, watch_advice(promote, role), piece);
+	error = pgb_promote_try_as(role, actor, piece);
 	if (error != NULL && error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE &&
 		actor == PGB_AS_ROLE_OR_CALLER && superuser_arg(promote->caller))
 		error = pgb_promote_try_lent(promote->caller, piece);
@@ -147,6 +203,19 @@ pgb_promote_fail_left(PgbPromote *promote, const PgbPiece *piece, const ErrorDat
 }
 
 bool
+pgb_promote_may_act_for(PgbPromote *promote, Oid owner, const PgbPiece *piece)
+{
+	char	   *text = one_line(piece->source);
+
+	if (has_privs_of_role(promote->caller, owner))
+		return true;
+	pgb_promote_fail(promote, psprintf("%s is not put back: you are no member of role \"%s\"",
+									   piece->title, GetUserNameFromId(owner, false)), NULL,
+					 text == NULL ? NULL : psprintf("Who is one may run: %s", text));
+	return false;
+}
+
+bool
 pgb_promote_try_or_warn(PgbPromote *promote, Oid role, PgbPromoteActor actor, const PgbPiece *piece)
 {
 	ErrorData  *error = pgb_promote_try(promote, role, actor, piece);
@@ -165,7 +234,7 @@ pgb_promote_run(const PgbPromote *promote, Oid role, PgbPromoteActor actor, cons
 
 	if (error == NULL)
 		return;
-	if (hint != NULL)
+	if (hint != NULL && error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
 		error->hint = pstrdup(hint);
 	ReThrowError(error);
 }

@@ -24,12 +24,25 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "server/promote/promote_entry.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 
 /* ---- partitions ---- */
+
+static void
+check_parent_owner(const PgbPromote *promote, Oid parent, Oid owner)
+{
+	if (!has_privs_of_role(promote->caller, owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to attach table \"%s\" to table \"%s\"",
+						pgb_stage_old_name(promote->stage->root->entry), pgb_stage_live_name(parent)),
+				 errdetail("That belongs to role \"%s\".", GetUserNameFromId(owner, false)),
+				 errhint("Only members of that role and superusers may do that.")));
+}
 
 /*
  * To attach evaluates what the owners of both tables have written, and takes rights on
@@ -46,15 +59,16 @@ attach_as_owner(PgbPromote *promote, const PgbPiece *piece, Oid parent)
 		"Move away what is in its place: a partition with such bounds, or rows in the default partition "
 		"that belong to this one.";
 
+	check_parent_owner(promote, parent, parent_owner);
 	if (has_privs_of_role(owner, parent_owner))
-		pgb_promote_run(promote, owner, PGB_AS_ROLE, piece, hint);
+		pgb_promote_run(promote, owner, PGB_AS_ROLE_WATCHED, piece, hint);
 	else if (has_privs_of_role(parent_owner, owner) || !superuser_arg(promote->caller))
-		pgb_promote_run(promote, parent_owner, PGB_AS_ROLE, piece, hint);
+		pgb_promote_run(promote, parent_owner, PGB_AS_ROLE_WATCHED, piece, hint);
 	else
 	{
 		pgb_promote_run(promote, promote->caller, PGB_AS_ROLE,
 						pgb_promote_owner_piece(table, parent_owner), NULL);
-		pgb_promote_run(promote, parent_owner, PGB_AS_ROLE, piece, hint);
+		pgb_promote_run(promote, parent_owner, PGB_AS_ROLE_WATCHED, piece, hint);
 		pgb_promote_run(promote, promote->caller, PGB_AS_ROLE,
 						pgb_promote_owner_piece(table, owner), NULL);
 	}
@@ -111,6 +125,7 @@ pgb_promote_index_attach_entry(PgbPromote *promote, PgbTocEntry *entry)
 {
 	AlterTableStmt *alter = linitial(pgb_stage_parse(promote->stage, entry->defn));
 	AlterTableCmd *attach = pgb_only_command((Node *) alter, AT_AttachPartition);
+	PgbPiece   *piece;
 	RangeVar   *name;
 	Oid			parent;
 	Oid			index;
@@ -125,12 +140,12 @@ pgb_promote_index_attach_entry(PgbPromote *promote, PgbTocEntry *entry)
 	if (!pgb_promote_is_part(promote, name) || !OidIsValid(index) ||
 		get_rel_relkind(parent) != RELKIND_PARTITIONED_INDEX)
 		return;
+	piece = pgb_piece(psprintf("index \"%s\" as a part of \"%s\"", name->relname, alter->relation->relname),
+					  list_make1(alter), pgb_stage_text(promote->stage, entry->defn));
+	if (!pgb_promote_may_act_for(promote, pgb_promote_owner(parent), piece))
+		return;
 	release_twin(parent, index);
-	(void) pgb_promote_try_or_warn(promote, pgb_promote_owner(parent), PGB_AS_ROLE_OR_CALLER,
-								   pgb_piece(psprintf("index \"%s\" as a part of \"%s\"",
-													  name->relname, alter->relation->relname),
-											 list_make1(alter),
-											 pgb_stage_text(promote->stage, entry->defn)));
+	(void) pgb_promote_try_or_warn(promote, pgb_promote_owner(parent), PGB_AS_ROLE_OR_CALLER, piece);
 }
 
 /* ---- inheritance ---- */
@@ -178,12 +193,16 @@ names_root(const PgbPromote *promote, const List *relations)
 	return false;
 }
 
-/* A table that inherited from ours; DROP ... CASCADE takes it along, but it may be back. */
+/*
+ * A table that inherited from ours; DROP ... CASCADE takes it along, but it may be back.  Who may read and change
+ * ours may then do so with the rows of the other.
+ */
 static void
 inherit_to_child(PgbPromote *promote, PgbTocEntry *entry, CreateStmt *create)
 {
 	Oid			child = pgb_promote_live(create->relation);
 	RangeVar   *parent;
+	PgbPiece   *piece;
 
 	if (promote->comes_back != NULL && promote->comes_back(entry, promote->comes_back_arg))
 		return;
@@ -193,8 +212,9 @@ inherit_to_child(PgbPromote *promote, PgbTocEntry *entry, CreateStmt *create)
 
 	parent = makeRangeVar(promote->stage->root->entry->schema_name,
 						  promote->stage->root->entry->tag, -1);
-	if (!pgb_promote_try_or_warn(promote, pgb_promote_owner(child), PGB_AS_ROLE_OR_CALLER,
-								 inherit_piece(create->relation, parent)))
+	piece = inherit_piece(create->relation, parent);
+	if (!pgb_promote_may_act_for(promote, pgb_promote_owner(child), piece) ||
+		!pgb_promote_try_or_warn(promote, pgb_promote_owner(child), PGB_AS_ROLE_OR_CALLER, piece))
 		return;
 	pgb_promote_forget_local(promote, entry, create, child);
 	pgb_stage_note(promote->stage, NOTICE, "table \"%s\" inherits from it again",
