@@ -1,8 +1,8 @@
 #
-# 080_own_timeline.pl
+# 081_own_timeline.pl
 #	  A table as of a moment is that of the server's own past, whatever other timelines the repository has.
 #
-# test/t/080_own_timeline.pl
+# test/t/081_own_timeline.pl
 #
 use strict;
 use warnings;
