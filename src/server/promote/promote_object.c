@@ -105,7 +105,6 @@ create_trigger(PgbPromote *promote, PgbTocEntry *entry, List *statements)
 {
 	CreateTrigStmt *trigger = linitial_node(CreateTrigStmt, statements);
 	Oid			table = pgb_promote_live(trigger->relation);
-
 	bool		is_of_other = pgb_promote_table(promote, trigger->relation) == NULL;
 
 	if (is_of_other &&
