@@ -231,32 +231,32 @@ nothing_is_left('odd names');
 sub truncates { return sql(q{SELECT string_agg(relation, ' ' ORDER BY relation) FROM pgbackup_drops WHERE command = 'TRUNCATE TABLE' AND relation LIKE '%raced'}); }
 
 sql('CREATE TABLE raced AS SELECT generate_series(1, 100) AS id; CREATE ROLE passer_by');
-my $first = $node->background_psql('postgres');
-$first->query_safe('BEGIN; TRUNCATE raced');
-my $second = start('second', 'TRUNCATE raced');
-wait_for_lock('second');
+my $truncating = $node->background_psql('postgres');
+$truncating->query_safe('BEGIN; TRUNCATE raced');
+my $waiting = start('waiting', 'TRUNCATE raced');
+wait_for_lock('waiting');
 fails_like($node, q{SET lock_timeout = '20s'; SET ROLE passer_by; TRUNCATE raced}, qr/permission denied for table raced/, 'who may not truncate it does not wait');
-$first->query_safe('COMMIT');
-finish($second);
+$truncating->query_safe('COMMIT');
+finish($waiting);
 is(truncates(), 'public.raced', 'the second one found it empty, and is not recorded');
 
 # the name becomes that of another table while it waits
 sql('INSERT INTO raced VALUES (1); CREATE SCHEMA aside');
-$first->query_safe('BEGIN; ALTER TABLE raced SET SCHEMA aside; CREATE TABLE raced AS SELECT 1 AS id');
-$second = start('second', 'TRUNCATE raced');
-wait_for_lock('second');
-$first->query_safe('COMMIT');
-is(finish($second), '', 'it truncates the other one');
+$truncating->query_safe('BEGIN; ALTER TABLE raced SET SCHEMA aside; CREATE TABLE raced AS SELECT 1 AS id');
+$waiting = start('waiting', 'TRUNCATE raced');
+wait_for_lock('waiting');
+$truncating->query_safe('COMMIT');
+is(finish($waiting), '', 'it truncates the other one');
 is(truncates(), 'public.raced public.raced', 'which is what is recorded');
 is(sql('SELECT count(*) FROM aside.raced'), '1', 'while the first one has its row');
 
 # the table goes while it waits
-$first->query_safe('BEGIN; DROP TABLE raced');
-$second = start('second', 'TRUNCATE raced');
-wait_for_lock('second');
-$first->query_safe('COMMIT');
-like(finish($second), qr/relation "raced" does not exist/, 'one that has gone meanwhile');
-$first->quit;
+$truncating->query_safe('BEGIN; DROP TABLE raced');
+$waiting = start('waiting', 'TRUNCATE raced');
+wait_for_lock('waiting');
+$truncating->query_safe('COMMIT');
+like(finish($waiting), qr/relation "raced" does not exist/, 'one that has gone meanwhile');
+$truncating->quit;
 
 # ---- no worker ----
 

@@ -81,7 +81,7 @@ lock_tables(const TruncateStmt *statement)
 
 /* ---- what is remembered ---- */
 
-/* What has no rows, or cannot be brought back, is not worth a row; and what is not locked is not truncated yet. */
+/* Not what has no rows, cannot be brought back, or is not locked: that is not what is truncated. */
 static bool
 is_worth_recording(Oid relid)
 {
