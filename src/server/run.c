@@ -53,11 +53,13 @@ Datum
 pgbackup_cancel(PG_FUNCTION_ARGS)
 {
 	char	   *backup = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	PgbJobRef	job;
-	Oid			role;
+	PgbFoundJob found[PGB_MAX_JOBS];
+	int			count;
+	int			allowed = 0;
 
 	pgb_shmem_require();
-	if (!pgb_job_find(pgb_to_utf8(backup), &job, &role))
+	count = pgb_job_find(pgb_to_utf8(backup), found);
+	if (count == 0)
 	{
 		ereport(NOTICE,
 				(errmsg("backup \"%s\" is not running", backup),
@@ -65,11 +67,21 @@ pgbackup_cancel(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	}
 
-	if (!may_cancel(role))
+	for (int i = 0; i < count; i++)
+	{
+		if (may_cancel(found[i].role))
+			found[allowed++] = found[i];
+	}
+	if (allowed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to cancel backup \"%s\"", backup),
 				 errhint("Members of the role that has started it and of pg_signal_backend may cancel it; if that role is a superuser, only superusers.")));
-	pgb_job_cancel(job);
+	if (allowed > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+				 errmsg("%d jobs are at work on backup \"%s\"", allowed, backup),
+				 errhint("Cancel the statement that waits for the right one; or, as a superuser, its worker by pg_cancel_backend(), with the pid that pgbackup_progress shows.")));
+	pgb_job_cancel(found[0].job);
 	PG_RETURN_BOOL(true);
 }

@@ -168,11 +168,17 @@ extern void pgb_job_forget(PgbJobRef job);
 /* Ends the job. */
 extern void pgb_job_cancel(PgbJobRef job);
 
+typedef struct PgbFoundJob
+{
+	PgbJobRef	job;
+	Oid			role;			/* who asked for it */
+} PgbFoundJob;
+
 /*
- * Finds the running job that makes a backup (by its id) or a database (by its name, in
- * UTF-8), and the role that asked for it.
+ * Finds the running jobs that make a database (by its name, in UTF-8), or make, verify or
+ * recover from a backup (by its id).  Returns how many.
  */
-extern bool pgb_job_find(const char *name, PgbJobRef *job, Oid *role);
+extern int	pgb_job_find(const char *name, PgbFoundJob found[PGB_MAX_JOBS]);
 
 /* Is there a job for this row of the database's pgbackup_runs? */
 extern bool pgb_job_run_is_live(Oid database, int64 run_id);

@@ -273,25 +273,25 @@ name_of(const PgbSlot *slot)
 	return slot->target[0] != '\0' ? slot->target : slot->backup_id;
 }
 
-bool
-pgb_job_find(const char *name, PgbJobRef *ref, Oid *role)
+int
+pgb_job_find(const char *name, PgbFoundJob found[PGB_MAX_JOBS])
 {
-	bool		found = false;
+	int			count = 0;
 
 	pgb_slots_lock(LW_SHARED);
-	for (int i = 0; i < PGB_MAX_JOBS && !found; i++)
+	for (int i = 0; i < PGB_MAX_JOBS; i++)
 	{
 		PgbSlot    *slot = &pgb_shared->slots[i];
 
 		if (slot->state == PGB_SLOT_RUNNING && name[0] != '\0' && strcmp(name_of(slot), name) == 0)
 		{
-			*ref = job_ref(i);
-			*role = slot->role;
-			found = true;
+			found[count].job = job_ref(i);
+			found[count].role = slot->role;
+			count++;
 		}
 	}
 	pgb_slots_unlock();
-	return found;
+	return count;
 }
 
 bool

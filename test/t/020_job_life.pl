@@ -99,6 +99,42 @@ fails_like_as('signaller', "SELECT pgbackup_cancel('$id')",
 $node->safe_psql('postgres', "SELECT pgbackup_cancel('$id')");
 leaves_nothing($node, $id, 'cancelled by a superuser');
 
+# ---- several jobs of one backup ----
+
+# A session that verifies the backup, once its worker is at it and has been stopped: (session, pid).
+sub stopped_verification
+{
+	my ($backup) = @_;
+	my %before = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pgbackup_progress');
+	my $verifying = session($node, [ "SELECT * FROM pgbackup_verify('$backup', 'restore')" ]);
+	my $pid;
+
+	wait_for(
+		sub {
+			($pid) = grep { !$before{$_} } split /\n/,
+			  $node->safe_psql('postgres', "SELECT pid FROM pgbackup_progress WHERE backup = '$backup'");
+		},
+		'the verification');
+	kill 'STOP', $pid or die "no process $pid";
+	return ($verifying, $pid);
+}
+
+{
+	my $complete = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
+
+	my ($first, $first_pid) = stopped_verification($complete);
+	my ($second, $second_pid) = stopped_verification($complete);
+
+	fails_like($node, "SELECT pgbackup_cancel('$complete')",
+		qr/ERROR:  2 jobs are at work on backup "$complete".*HINT:  .*pg_cancel_backend/s, 'which of two jobs is not guessed');
+	fails_like_as('asker', "SELECT pgbackup_cancel('$complete')",
+		qr/ERROR:  permission denied to cancel backup/, 'nor told to others');
+	is($node->safe_psql('postgres', "SELECT pg_cancel_backend($second_pid)"), 't', 'it can be chosen by its worker');
+	kill 'CONT', $first_pid, $second_pid;
+	like((finish_session($second))[2], qr/canceled/, 'which is cancelled');
+	is((finish_session($first))[0], 0, 'and no other');
+}
+
 # ids are of seconds, of which none is used twice
 my %seen;
 for (1 .. 3)
