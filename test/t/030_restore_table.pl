@@ -431,12 +431,15 @@ BEGIN
 END$$;
 CREATE FUNCTION mallory.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 CREATE DOMAIN mallory.held AS integer CHECK (mallory.hold(VALUE));
-CREATE TABLE mallory.lowered (id mallory.held, name text CHECK (lower(name) <> ''));
+CREATE TYPE mallory.mood AS ENUM ('good', 'bad');
+CREATE FUNCTION mallory.to_json(mallory.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM mallory.hold(1); RETURN '1'; END$$;
+CREATE CAST (mallory.mood AS json) WITH FUNCTION mallory.to_json;
+CREATE TABLE mallory.lowered (id mallory.held, mood mallory.mood DEFAULT 'good', name text CHECK (lower(name) <> ''));
 CREATE INDEX ON mallory.lowered (lower(name));
 CREATE POLICY a_holds ON mallory.lowered USING (id = ANY ('{1}'::mallory.held[]));
 SET search_path = pg_catalog;
 CREATE POLICY b_lowers ON mallory.lowered USING (lower(name) <> '');
-INSERT INTO mallory.lowered VALUES (1, 'A');
+INSERT INTO mallory.lowered (id, name) VALUES (1, 'A');
 SQL
 $node->safe_psql('postgres', 'SELECT pgbackup_run()');
 
@@ -462,6 +465,8 @@ my $lowered = "CHECK ((lower(name) <> ''::text))\nlower(name)";
 
 keeps_settings(q{pgbackup_restore_table('mallory.lowered')}, 'who stages a table keeps his settings');
 is(lowered('pgbackup_recovery.lowered'), $lowered, 'they do not change while the table is staged');
+$node->safe_psql('postgres', q{UPDATE mallory.lowered SET name = 'B'});
+keeps_settings(q{pgbackup_diff_table('pgbackup_recovery.lowered', 'mallory.lowered', key => '{id}')}, 'who compares tables keeps his settings');
 $node->safe_psql('postgres', 'DROP TABLE mallory.lowered');
 keeps_settings(q{pgbackup_promote_table('pgbackup_recovery.lowered')}, 'who puts a table back keeps his settings');
 is(lowered('mallory.lowered'), "$lowered\n(lower(name) <> ''::text)", 'they do not change while the table is put back');
