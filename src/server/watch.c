@@ -99,18 +99,24 @@ on_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
 /* ---- calls of all that is not built in, whoever calls ---- */
 
 static bool
-on_needs(Oid function)
-{
-	return watch.advice != NULL || (previous_needs_hook && previous_needs_hook(function));
-}
-
-static bool
 is_event_trigger(Oid function)
 {
 	return get_func_rettype(function) == EVENT_TRIGGEROID;
 }
 
-/* Volatile ones are among them: the server itself calls the validators of languages and foreign data wrappers. */
+/*
+ * Not those of superusers: a function in SQL that is hooked is not inlined, and of what is built in some must
+ * be, lest they make an expression that is immutable ('A' || id) one that is not.
+ */
+static bool
+on_needs(Oid function)
+{
+	if (watch.advice != NULL && (!belongs_to_superuser(function) || is_event_trigger(function)))
+		return true;
+	return previous_needs_hook && previous_needs_hook(function);
+}
+
+/* A superuser's may be volatile here: the server itself calls the validators of languages and foreign data wrappers. */
 static void
 on_call(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
 {

@@ -354,6 +354,62 @@ like($stderr, qr/tablespace "elsewhere" does not exist: table "spaced"/, 'the ta
 like($stderr, qr/role "app".*does not exist: the staged table belongs to/, 'so is the owner');
 forget();
 
+# ---- the owner is gone: whose code runs then ----
+
+# The functions went to mallory with all the rest that contractor had.
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE mallory;
+CREATE ROLE contractor;
+CREATE SCHEMA trap AUTHORIZATION contractor;
+SET ROLE contractor;
+CREATE FUNCTION trap.rob() RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE mallory SUPERUSER; END IF;
+	RETURN 1;
+END$$;
+CREATE FUNCTION trap.spring(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN trap.rob(); END$$;
+CREATE DOMAIN trap.checked AS integer CHECK (trap.spring(VALUE) = 1);
+CREATE TABLE trap.of_domain (id integer, d trap.checked);
+CREATE TABLE trap.generated (id integer, g integer GENERATED ALWAYS AS (trap.spring(id)) STORED);
+CREATE TABLE trap.with_check (id integer CHECK (trap.spring(id) = 1));
+CREATE TABLE trap.with_index (id integer);
+CREATE INDEX with_index_id ON trap.with_index ((id + trap.spring(1)));
+CREATE TABLE trap.plain (id serial PRIMARY KEY, at timestamptz DEFAULT now() CHECK (at > '2000-01-01'), lower text GENERATED ALWAYS AS (lower('A' || id)) STORED);
+INSERT INTO trap.of_domain VALUES (1, 1);
+INSERT INTO trap.generated VALUES (1);
+INSERT INTO trap.with_check VALUES (1);
+INSERT INTO trap.with_index VALUES (1);
+INSERT INTO trap.plain DEFAULT VALUES;
+RESET ROLE;
+SQL
+my $trapped = $node->safe_psql('postgres', 'SELECT pgbackup_run()');
+$node->safe_psql('postgres', 'DROP TABLE trap.of_domain, trap.generated, trap.with_check, trap.with_index, trap.plain; REASSIGN OWNED BY contractor TO mallory; DROP OWNED BY contractor; DROP ROLE contractor');
+my $refused = qr/unction "\w+" must not run with the rights of a superuser/;
+foreach my $table ('of_domain', 'generated')
+{
+	fails_like($node, "SELECT pgbackup_restore_table('trap.$table', '$trapped')",
+		qr/$refused.*Role "contractor", which owned table "trap.$table", does not exist.*create the role first/s, "what has to run is refused: $table");
+}
+foreach my $table ('with_check', 'with_index')
+{
+	($status, $stdout, $stderr) = $node->psql('postgres', "SELECT row_count FROM pgbackup_restore_table('trap.$table', '$trapped')");
+	is($stdout, 1, "what can be left out is: $table") or diag($stderr);
+	like($stderr, qr/is not staged: f$refused/, 'and told of');
+	($status, $stdout, $stderr) = $node->psql('postgres', "SELECT pgbackup_promote_table('pgbackup_recovery.$table')");
+	is($stdout, "trap.$table", "it is put back: $table") or diag($stderr);
+	like($stderr, qr/WARNING:  .* is not put back\nDETAIL:  F$refused/, 'and what is left out is told of again');
+}
+($status, $stdout, $stderr) = $node->psql('postgres', "SELECT row_count FROM pgbackup_restore_table('trap.plain', '$trapped')");
+is($stdout, 1, 'a table without code of users is staged');
+unlike($stderr, qr/WARNING/, 'with all that it had');
+is($node->safe_psql('postgres', "SELECT pgbackup_promote_table('pgbackup_recovery.plain')"), 'trap.plain', 'and put back');
+is($node->safe_psql('postgres', 'INSERT INTO trap.plain DEFAULT VALUES RETURNING id, lower, at IS NOT NULL'), '2|a2|t', 'with all that it had');
+is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'no code of a user has run as a superuser');
+$node->safe_psql('postgres', 'CREATE ROLE contractor; GRANT USAGE ON SCHEMA trap TO contractor');
+is($node->safe_psql('postgres', "SELECT row_count FROM pgbackup_restore_table('trap.$_', '$trapped')"), 1, "with the role again: $_") foreach 'of_domain', 'generated';
+is($node->safe_psql('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"), 'f', 'no code of a user has run as a superuser');
+forget();
+
 # ---- what newer versions know ----
 
 # constraints with their names, and columns, of a table

@@ -18,6 +18,7 @@
 #include "parser/parse_relation.h"
 #include "server/guc.h"
 #include "server/import/import.h"
+#include "server/watch.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 
@@ -80,14 +81,14 @@ import_alone(const PgbImport *import, Relation relation)
 	return rows;
 }
 
-/* How many workers are worth it; 0 for none. */
+/* How many workers are worth it; 0 for none.  In another process nobody watches. */
 static int
 useful_workers(const PgbImport *import, Relation relation)
 {
 	const PgbStoredFile *file = pgb_manifest_file(import->manifest, import->table->file);
 
 	if (file == NULL || file->frames.count < 2 || file->raw_bytes < PARALLEL_MIN_BYTES ||
-		!pgb_import_parallel_safe(relation))
+		pgb_watch_is_on() || !pgb_import_parallel_safe(relation))
 		return 0;
 	return Min(pgb_guc_jobs, (int) Min(file->frames.count, PG_INT16_MAX));
 }

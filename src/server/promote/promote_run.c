@@ -114,9 +114,8 @@ watch_advice(const PgbPromote *promote, Oid role)
 {
 	const PgbStagedTable *table = table_of_user(promote);
 
-	if (table != NULL && table->entry->owner != NULL && !OidIsValid(get_role_oid(table->entry->owner, true)))
-		return psprintf("Role \"%s\", which owned table \"%s\", does not exist, and code of users runs in the name of no superuser: create the role first, and stage the table again.",
-						table->entry->owner, pgb_stage_old_name(table->entry));
+	if (table != NULL && !OidIsValid(get_role_oid(table->entry->owner != NULL ? table->entry->owner : "", true)))
+		return pgb_stage_gone_owner_advice(table->entry);
 	return psprintf("It would run as role \"%s\", to which one of the tables belongs, and code of users runs in the name of no superuser: look at the function before you do by yourself what needs it.",
 					GetUserNameFromId(role, false));
 }

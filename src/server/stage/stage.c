@@ -22,6 +22,7 @@
 #include "server/recovery/recover.h"
 #include "server/stage/stage.h"
 #include "server/stage/stage_record.h"
+#include "server/watch.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -85,8 +86,9 @@ error_context(void *arg)
 }
 
 static void
-stage_as_owner(PgbStage *stage)
+stage_as_owner(void *arg)
 {
+	PgbStage   *stage = arg;
 	PgbStageIdentity caller;
 
 	pgb_stage_become(stage->owner, &caller);
@@ -97,6 +99,15 @@ stage_as_owner(PgbStage *stage)
 	pgb_stage_drop_scaffolds(stage);
 	pgb_stage_add_comments(stage);
 	pgb_stage_become_caller(&caller);
+}
+
+static void
+stage_with_rights(PgbStage *stage)
+{
+	if (stage->owner_is_gone)
+		pgb_watch(pgb_stage_gone_owner_advice(stage->root->entry), stage_as_owner, stage);
+	else
+		stage_as_owner(stage);
 }
 
 void
@@ -121,7 +132,7 @@ pgb_stage_table_of_request(PgbStage *stage)
 	pgb_stage_authorize(stage);
 	pgb_stage_open_schema(stage);
 	pgb_stage_names_init(stage);
-	stage_as_owner(stage);
+	stage_with_rights(stage);
 	pgb_stage_record(stage);
 	if (!stage->request.for_promotion)
 		pgb_stage_note_left_out(stage);

@@ -93,6 +93,7 @@ typedef struct PgbStage
 
 	/* where it goes */
 	Oid			owner;
+	bool		owner_is_gone;	/* "owner" is the superuser who stages it */
 	char	   *schema;
 	Oid			schema_oid;
 
@@ -210,6 +211,9 @@ extern bool pgb_is_entry_of(const RangeVar *relation, const PgbTocEntry *entry);
 
 /* May the caller stage it, and who will own it? */
 extern void pgb_stage_authorize(PgbStage *stage);
+
+/* Why a superuser does not run the code of a table whose owner does not exist, and what to do: for pgb_watch(). */
+extern char *pgb_stage_gone_owner_advice(const PgbTocEntry *table);
 
 /*
  * Before a recovery: raises ERRCODE_INSUFFICIENT_PRIVILEGE if there are, and were dropped, tables of this name, and

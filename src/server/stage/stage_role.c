@@ -6,7 +6,8 @@
  * A definition in an archive can name functions that anybody has written: in
  * CHECK constraints, domains, index expressions.  They run with the rights of the
  * table's owner, who has them run on every day of the table's life, and never with
- * those of the caller or of a superuser.
+ * those of the caller or of a superuser.  If the owner is gone, a superuser stages the table
+ * in his own name, and such functions do not run.
  *
  * src/server/stage/stage_role.c
  *
@@ -47,6 +48,7 @@ pgb_stage_authorize(PgbStage *stage)
 					 errdetail("It belonged to role \"%s\", which does not exist.", owner),
 					 errhint("Create the role, or let a superuser stage the table.")));
 		stage->owner = GetUserId();
+		stage->owner_is_gone = true;
 		pgb_stage_note(stage, NOTICE, "role \"%s\", which owned table \"%s\", does not exist: "
 					   "the staged table belongs to \"%s\"",
 					   owner, pgb_stage_old_name(entry), GetUserNameFromId(stage->owner, false));
@@ -57,6 +59,13 @@ pgb_stage_authorize(PgbStage *stage)
 				 errmsg("permission denied to stage table \"%s\"", pgb_stage_old_name(entry)),
 				 errdetail("It belonged to role \"%s\" when the backup was made.", owner),
 				 errhint("Only members of that role and superusers may stage it.")));
+}
+
+char *
+pgb_stage_gone_owner_advice(const PgbTocEntry *table)
+{
+	return psprintf("Role \"%s\", which owned table \"%s\", does not exist, and code of users runs in the name of no superuser: create the role first, and stage the table again.",
+					table->owner != NULL ? table->owner : "", pgb_stage_old_name(table));
 }
 
 static void
