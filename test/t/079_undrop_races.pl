@@ -167,6 +167,15 @@ foreach my $try (1 .. 3)
 	my $caught = catch(1, "$scratch/*/repository/*/backups/*/manifest.json*");
 	kill 'STOP', $job if $caught;
 	kill 'INT', $pid;
+	# a job that is stopped with a lock in shared memory keeps its backend waiting: then the moment is missed
+	wait_for(
+		sub {
+			my $state = $watcher->query("SELECT state || ' ' || coalesce(wait_event_type, '') FROM pg_stat_activity WHERE pid = $pid");
+
+			kill 'CONT', $job if $state eq 'active LWLock';
+			return $state !~ /^active/;
+		},
+		'the cancel');
 	$session->query_until(qr/ended/, "\\echo ended\n");
 	kill 'CONT', $job if $caught;
 	$session->quit;
