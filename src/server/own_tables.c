@@ -65,7 +65,7 @@ lock_row(Relation rel, HeapTuple tuple)
 	TM_FailureData failure;
 	TM_Result	result;
 
-	result = table_tuple_lock(rel, &tuple->t_self, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
+	result = table_tuple_lock(rel, &tuple->t_self, SnapshotAny, slot, GetCurrentCommandId(false),
 							  LockTupleKeyShare, LockWaitBlock, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
 							  &failure);
 	ExecDropSingleTupleTableSlot(slot);
