@@ -201,5 +201,5 @@ pgb_watch(const char *advice, void (*function) (void *arg), void *arg)
 		watch = outer;
 	}
 	PG_END_TRY();
-	AtEOXact_GUC(true, settings);
+	AtEOXact_GUC(false, settings);
 }
