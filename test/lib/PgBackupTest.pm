@@ -37,7 +37,7 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
   new_node repository backup_folder backup_files
-  table_hash wait_for fails_like
+  table_hash wait_for wait_until_up fails_like
   read_file write_file flip_bit truncate_file edit_manifest copy_backup
 );
 
@@ -135,6 +135,10 @@ sub backup_files
 
 Calls a function until it returns true; dies after the usual time-out.
 
+=item wait_until_up(node)
+
+A server that has crashed, and starts again by itself.
+
 =item fails_like(node, sql, pattern, name, [database])
 
 Two assertions: the statement fails with such a message (error, detail or hint),
@@ -160,6 +164,16 @@ sub wait_for
 		die "timed out waiting for $what" if time > $deadline;
 		usleep(50_000);
 	}
+	return;
+}
+
+# By an argument: psql may end before it has read what is written to it.
+sub wait_until_up
+{
+	my ($node) = @_;
+
+	wait_for(sub { (run_command([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'SELECT 1' ]))[0] eq '1' },
+		'the server to be up');
 	return;
 }
 

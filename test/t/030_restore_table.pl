@@ -477,25 +477,25 @@ $node->safe_psql('postgres', 'DROP PUBLICATION everything');
 
 # Neither for the statements that come after it, nor for the caller.
 $node->safe_psql('postgres', <<'SQL');
-CREATE ROLE mallory;
-CREATE SCHEMA mallory AUTHORIZATION mallory;
-SET ROLE mallory;
-CREATE FUNCTION mallory.hold(integer) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE ROLE trudy;
+CREATE SCHEMA trudy AUTHORIZATION trudy;
+SET ROLE trudy;
+CREATE FUNCTION trudy.hold(integer) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM set_config('search_path', 'mallory, pg_catalog', false), set_config('work_mem', '7MB', false);
+	PERFORM set_config('search_path', 'trudy, pg_catalog', false), set_config('work_mem', '7MB', false);
 	RETURN true;
 END$$;
-CREATE FUNCTION mallory.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
-CREATE DOMAIN mallory.held AS integer CHECK (mallory.hold(VALUE));
-CREATE TYPE mallory.mood AS ENUM ('good', 'bad');
-CREATE FUNCTION mallory.to_json(mallory.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM mallory.hold(1); RETURN '1'; END$$;
-CREATE CAST (mallory.mood AS json) WITH FUNCTION mallory.to_json;
-CREATE TABLE mallory.lowered (id mallory.held, mood mallory.mood DEFAULT 'good', name text CHECK (lower(name) <> ''));
-CREATE INDEX ON mallory.lowered (lower(name));
-CREATE POLICY a_holds ON mallory.lowered USING (id = ANY ('{1}'::mallory.held[]));
+CREATE FUNCTION trudy.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE DOMAIN trudy.held AS integer CHECK (trudy.hold(VALUE));
+CREATE TYPE trudy.mood AS ENUM ('good', 'bad');
+CREATE FUNCTION trudy.to_json(trudy.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM trudy.hold(1); RETURN '1'; END$$;
+CREATE CAST (trudy.mood AS json) WITH FUNCTION trudy.to_json;
+CREATE TABLE trudy.lowered (id trudy.held, mood trudy.mood DEFAULT 'good', name text CHECK (lower(name) <> ''));
+CREATE INDEX ON trudy.lowered (lower(name));
+CREATE POLICY a_holds ON trudy.lowered USING (id = ANY ('{1}'::trudy.held[]));
 SET search_path = pg_catalog;
-CREATE POLICY b_lowers ON mallory.lowered USING (lower(name) <> '');
-INSERT INTO mallory.lowered (id, name) VALUES (1, 'A');
+CREATE POLICY b_lowers ON trudy.lowered USING (lower(name) <> '');
+INSERT INTO trudy.lowered (id, name) VALUES (1, 'A');
 SQL
 $node->safe_psql('postgres', 'SELECT pgbackup_run()');
 
@@ -519,35 +519,35 @@ SQL
 }
 my $lowered = "CHECK ((lower(name) <> ''::text))\nlower(name)";
 
-keeps_settings(q{pgbackup_restore_table('mallory.lowered')}, 'who stages a table keeps his settings');
+keeps_settings(q{pgbackup_restore_table('trudy.lowered')}, 'who stages a table keeps his settings');
 is(lowered('pgbackup_recovery.lowered'), $lowered, 'they do not change while the table is staged');
-$node->safe_psql('postgres', q{UPDATE mallory.lowered SET name = 'B'});
-keeps_settings(q{pgbackup_diff_table('pgbackup_recovery.lowered', 'mallory.lowered', key => '{id}')}, 'who compares tables keeps his settings');
-$node->safe_psql('postgres', 'DROP TABLE mallory.lowered');
+$node->safe_psql('postgres', q{UPDATE trudy.lowered SET name = 'B'});
+keeps_settings(q{pgbackup_diff_table('pgbackup_recovery.lowered', 'trudy.lowered', key => '{id}')}, 'who compares tables keeps his settings');
+$node->safe_psql('postgres', 'DROP TABLE trudy.lowered');
 keeps_settings(q{pgbackup_promote_table('pgbackup_recovery.lowered')}, 'who puts a table back keeps his settings');
-is(lowered('mallory.lowered'), "$lowered\n(lower(name) <> ''::text)", 'they do not change while the table is put back');
+is(lowered('trudy.lowered'), "$lowered\n(lower(name) <> ''::text)", 'they do not change while the table is put back');
 forget();
 
 # ---- the recovery schema belongs to a superuser ----
 
 $node->safe_psql('postgres', <<'SQL');
-GRANT CREATE ON DATABASE postgres TO mallory;
-SET ROLE mallory;
+GRANT CREATE ON DATABASE postgres TO trudy;
+SET ROLE trudy;
 CREATE SCHEMA pgbackup_recovery;
 GRANT ALL ON SCHEMA pgbackup_recovery TO PUBLIC;
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION pgbackup_restore_table TO mallory;
+GRANT EXECUTE ON FUNCTION pgbackup_restore_table TO trudy;
 SQL
-for my $role ('postgres', 'mallory')
+for my $role ('postgres', 'trudy')
 {
-	fails_like($node, "SET ROLE $role; SELECT pgbackup_restore_table('mallory.lowered')",
-		qr/cannot stage into schema "pgbackup_recovery"\nDETAIL:  It belongs to role "mallory", .*\nHINT:  Rename or drop it/,
+	fails_like($node, "SET ROLE $role; SELECT pgbackup_restore_table('trudy.lowered')",
+		qr/cannot stage into schema "pgbackup_recovery"\nDETAIL:  It belongs to role "trudy", .*\nHINT:  Rename or drop it/,
 		"the schema is not taken for ours, when $role stages");
 }
-$node->safe_psql('postgres', 'ALTER SCHEMA pgbackup_recovery RENAME TO of_mallory');
+$node->safe_psql('postgres', 'ALTER SCHEMA pgbackup_recovery RENAME TO of_trudy');
 is( $node->safe_psql('postgres', <<'SQL'), "1\n10|t", 'out of the way, it does no harm, and whoever is the first to stage has a schema that is not his');
-SET ROLE mallory;
-SELECT row_count FROM pgbackup_restore_table('mallory.lowered');
+SET ROLE trudy;
+SELECT row_count FROM pgbackup_restore_table('trudy.lowered');
 SELECT nspowner, rolsuper FROM pg_namespace n JOIN pg_roles r ON r.oid = nspowner WHERE nspname = 'pgbackup_recovery';
 SQL
 forget();
@@ -619,7 +619,7 @@ $node->safe_psql('postgres', "SELECT pgbackup_restore_table('wide', as_name => '
 		'a worker');
 	kill 'KILL', $worker;
 	$handle->finish;
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+	wait_until_up($node);
 	is( $node->safe_psql('postgres',
 			"SELECT string_agg(relname, ',') FROM pg_class WHERE relnamespace = 'pgbackup_recovery'::regnamespace AND relkind = 'r'"),
 		'before', 'kill -9 of a worker leaves what was committed, and nothing else');

@@ -346,7 +346,7 @@ for my $when ('in the middle', 'at its end')
 	pass("killed $when: its processes are gone");
 	release();
 	PostgreSQL::Test::Utils::system_log('rm', '-rf', $run->{directory});
-	$node->poll_query_until('postgres', 'SELECT true');
+	wait_until_up($node);
 }
 
 SKIP:
