@@ -11,6 +11,7 @@ use warnings;
 
 use Digest::SHA qw(sha256_hex);
 use PgBackupTest;
+use PgBackupTrap;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -357,17 +358,13 @@ forget();
 # ---- the owner is gone: whose code runs then ----
 
 # The functions went to mallory with all the rest that contractor had.
-$node->safe_psql('postgres', <<'SQL');
+$node->safe_psql('postgres', <<'SQL'
 CREATE ROLE mallory;
 CREATE ROLE contractor;
 CREATE SCHEMA trap AUTHORIZATION contractor;
 SET ROLE contractor;
-CREATE FUNCTION trap.rob() RETURNS integer LANGUAGE plpgsql AS $$
-BEGIN
-	IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE mallory SUPERUSER; END IF;
-	RETURN 1;
-END$$;
-CREATE FUNCTION trap.spring(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN trap.rob(); END$$;
+SQL
+	. trap_rights('trap', 'mallory') . <<'SQL');
 CREATE DOMAIN trap.checked AS integer CHECK (trap.spring(VALUE) = 1);
 CREATE TABLE trap.of_domain (id integer, d trap.checked);
 CREATE TABLE trap.generated (id integer, g integer GENERATED ALWAYS AS (trap.spring(id)) STORED);
@@ -476,16 +473,12 @@ $node->safe_psql('postgres', 'DROP PUBLICATION everything');
 # ---- code of users changes no setting ----
 
 # Neither for the statements that come after it, nor for the caller.
-$node->safe_psql('postgres', <<'SQL');
+$node->safe_psql('postgres', <<'SQL'
 CREATE ROLE trudy;
 CREATE SCHEMA trudy AUTHORIZATION trudy;
 SET ROLE trudy;
-CREATE FUNCTION trudy.hold(integer) RETURNS boolean LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM set_config('search_path', 'trudy, pg_catalog', false), set_config('work_mem', '7MB', false);
-	RETURN true;
-END$$;
-CREATE FUNCTION trudy.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+SQL
+	. trap_settings('trudy') . <<'SQL');
 CREATE DOMAIN trudy.held AS integer CHECK (trudy.hold(VALUE));
 CREATE TYPE trudy.mood AS ENUM ('good', 'bad');
 CREATE FUNCTION trudy.to_json(trudy.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM trudy.hold(1); RETURN '1'; END$$;

@@ -10,6 +10,7 @@ use strict;
 use warnings;
 
 use PgBackupTest;
+use PgBackupTrap;
 use PgBackupTrouble;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -131,17 +132,13 @@ $holder->quit;
 
 # ---- nobody's code runs as a superuser ----
 
-$node->safe_psql('postgres', <<'SQL');
+$node->safe_psql('postgres', <<'SQL'
 CREATE ROLE mallory;
 CREATE SCHEMA trap AUTHORIZATION mallory;
 GRANT EXECUTE ON FUNCTION pgbackup_diff_table TO mallory;
 SET ROLE mallory;
-CREATE FUNCTION trap.rob() RETURNS integer LANGUAGE plpgsql AS $$
-BEGIN
-	IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE mallory SUPERUSER; END IF;
-	RETURN 1;
-END$$;
-CREATE FUNCTION trap.spring() RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN trap.rob(); END$$;
+SQL
+	. trap_rights('trap', 'mallory') . <<'SQL');
 CREATE TYPE trap.mood AS ENUM ('sad', 'happy');
 CREATE FUNCTION trap.to_json(trap.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM trap.spring(); RETURN '"sprung"'; END$$;
 CREATE CAST (trap.mood AS json) WITH FUNCTION trap.to_json(trap.mood);

@@ -10,6 +10,7 @@ use warnings;
 
 use PgBackupArchive;
 use PgBackupTest;
+use PgBackupTrap;
 use Test::More;
 
 my $node = new_node('main', conf => "wal_level = logical\nallow_in_place_tablespaces = on\nmax_worker_processes = 16\n");
@@ -403,7 +404,7 @@ foreach my $case (
 
 # Nor does it run as the superusers to whom other tables belong; and what belongs to others is changed only for who
 # may change it.
-$node->safe_psql('postgres', <<'SQL');
+$node->safe_psql('postgres', <<'SQL'
 CREATE ROLE mallory;
 CREATE ROLE alice;
 CREATE SCHEMA rob AUTHORIZATION mallory;
@@ -411,12 +412,8 @@ CREATE SCHEMA alice AUTHORIZATION alice;
 GRANT USAGE ON SCHEMA rob, alice TO PUBLIC;
 GRANT EXECUTE ON FUNCTION pgbackup_restore_table, pgbackup_promote_table TO mallory;
 SET ROLE mallory;
-CREATE FUNCTION rob.rob() RETURNS integer LANGUAGE plpgsql AS $$
-BEGIN
-	IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE mallory SUPERUSER; END IF;
-	RETURN 1;
-END$$;
-CREATE FUNCTION rob.spring(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN rob.rob(); END$$;
+SQL
+	. trap_rights('rob', 'mallory') . <<'SQL');
 CREATE TABLE rob.t (id integer PRIMARY KEY, n integer NOT NULL);
 INSERT INTO rob.t VALUES (1, 1);
 CREATE TABLE rob.partner (id integer PRIMARY KEY);

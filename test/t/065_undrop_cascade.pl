@@ -10,6 +10,7 @@ use warnings;
 
 use PgBackupArchive;
 use PgBackupTest;
+use PgBackupTrap;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -365,12 +366,7 @@ sql(q{
 	CREATE ROLE alice;
 	GRANT CREATE ON SCHEMA public TO alice;
 	SET ROLE mallory;
-	CREATE FUNCTION held.hold(int) RETURNS boolean LANGUAGE plpgsql AS $$
-	BEGIN
-		PERFORM set_config('search_path', 'held, pg_catalog', false), set_config('work_mem', '7MB', false);
-		RETURN true;
-	END$$;
-	CREATE FUNCTION held.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+} . trap_settings('held') . q{
 	GRANT USAGE ON SCHEMA held TO PUBLIC;
 	CREATE DOMAIN held.number AS int CHECK (held.hold(VALUE));
 	CREATE TABLE held.items (id held.number, name text);
